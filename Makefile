@@ -1,0 +1,39 @@
+# The commands of README.md and CONTRIBUTING.md. Everything runs in .venv, made on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up test test-long lint format install bench clean
+
+up: install
+	$(BIN)/qit up two-data-centres
+
+test: install
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+
+test-long: install
+	$(BIN)/pytest -m long
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

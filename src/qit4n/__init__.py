@@ -1,0 +1,1 @@
+"""Quantum networks in software: one network file, planned, simulated, run, assessed and evolved."""

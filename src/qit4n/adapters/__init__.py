@@ -1,0 +1,1 @@
+"""The only input and output: TLS connections, HTTP servers, the SQLite store, certificates, OS entropy."""

@@ -1,0 +1,99 @@
+"""The error tree: every error a person can meet says where, what is wrong and what would be right.
+
+Each class carries the exit code of the command line, so that scripts can tell them apart. No error ever
+carries key material: identifiers and amounts only.
+"""
+
+
+class QitError(Exception):
+    """Base of all errors of qit4n; ``exit_code`` is what ``qit`` returns for it."""
+
+    exit_code = 1
+
+
+class NetworkFileError(QitError):
+    """A network file is malformed or contradictory."""
+
+    exit_code = 3
+
+
+class UnknownNetworkError(NetworkFileError):
+    """Neither a file nor a shipped example has this name."""
+
+    exit_code = 4
+
+
+class CertificateError(QitError):
+    """A certificate or private key is missing, expired, or speaks for somebody else."""
+
+    exit_code = 5
+
+
+class AddressInUseError(QitError):
+    """A port that the network file gives to a process is taken."""
+
+    exit_code = 6
+
+
+class StoreError(QitError):
+    """The key store cannot be read or written."""
+
+    exit_code = 7
+
+
+class StoreDamagedError(StoreError):
+    """The key store file is not a key store, or its records fail authentication."""
+
+    exit_code = 8
+
+
+class StoreFullError(StoreError):
+    """The disk under the key store is full: nothing was acknowledged that is not on disk."""
+
+    exit_code = 9
+
+
+class PeerUnreachableError(QitError):
+    """A process of the network does not answer."""
+
+    exit_code = 10
+
+
+class KeyRequestError(QitError):
+    """A KME refused a key request; ``status`` is the HTTP status of ETSI GS QKD 014."""
+
+    exit_code = 11
+
+    def __init__(self, status: int, message: str, details: tuple[dict[str, object], ...] = ()) -> None:
+        """Keep the status, the message of the Error object (014 clause 6.5) and its details."""
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details
+
+
+class NotReadyError(QitError):
+    """The network did not reach the state that was waited for in time."""
+
+    exit_code = 12
+
+
+class ProtocolError(QitError):
+    """A peer sent a message that the protocol does not allow in this state."""
+
+
+class AuthenticationError(ProtocolError):
+    """A message authentication tag does not fit: the message was altered or is not from the peer."""
+
+
+class OutOfKeyError(QitError):
+    """Not enough key for what was asked."""
+
+
+class DistillationAbort(QitError):
+    """A block yields no key; ``reason`` is a short stable word for alarms, the text says the numbers."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        """Keep the machine-readable reason beside the sentence for people."""
+        super().__init__(text)
+        self.reason = reason

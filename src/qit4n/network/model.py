@@ -1,0 +1,170 @@
+"""The typed model of the network file. Units stand in the names; defaults are those of the JSON Schema.
+
+Everything here is immutable data: who reads a file gets a :class:`Network`, whoever needs a changed one makes
+a new one (``msgspec.structs.replace``).
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$",
+        description="1 to 64 letters, digits, '.', '_', '~' or '-' (ETSI GS QKD 020 limits)",
+        examples=["vienna-1"],
+    ),
+]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+OpenProbability = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all parts of the file: unknown members are errors, never ignored."""
+
+
+class Site(Part, frozen=True, kw_only=True):
+    """A QKD node: one trusted site with a key manager and QKD modules (ITU-T Y.3800)."""
+
+    id: Identifier
+    name: str = ""
+    latitude_deg: Annotated[float, Meta(ge=-90, le=90, description="WGS 84")] | None = None
+    longitude_deg: Annotated[float, Meta(ge=-180, le=180, description="WGS 84")] | None = None
+    trust_domain: Identifier = "default"
+    host: Annotated[str, Meta(description="name or address at which the site listens")] = "127.0.0.1"
+
+
+class Medium(Part, frozen=True, kw_only=True):
+    """What the photons cross. ``loss_db`` is the whole loss between the two modules, connectors included."""
+
+    kind: Annotated[str, Meta(pattern="^(fibre|free-space)$", examples=["fibre"])] = "fibre"
+    length_km: Annotated[float, Meta(ge=0, description="length in km", examples=[25.0])]
+    loss_db: Annotated[float, Meta(ge=0, le=100, description="total loss in dB", examples=[5.2])]
+
+
+class Module(Part, frozen=True, kw_only=True):
+    """A pair of QKD modules: one-decoy BB84 with two threshold detectors and active basis choice.
+
+    The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses
+    are per detector: dark counts per gate (one gate per pulse), afterpulses per click.
+    """
+
+    protocol: Annotated[str, Meta(pattern="^decoy-bb84$", examples=["decoy-bb84"])] = "decoy-bb84"
+    pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
+    signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.5
+    decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.15
+    signal_probability: OpenProbability = 0.7
+    key_basis_probability: Annotated[
+        float, Meta(gt=0, lt=1, description="probability of the Z (key) basis, chosen so by both ends")
+    ] = 0.9
+    receiver_loss_db: NonNegative = 0.0
+    detector_efficiency: Annotated[float, Meta(gt=0, le=1)] = 0.2
+    dark_count_probability: Annotated[float, Meta(ge=0, lt=1)] = 1e-6
+    dead_time_s: NonNegative = 0.0
+    afterpulse_probability: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    misalignment: Annotated[float, Meta(ge=0, le=0.5, description="chance that a photon goes to the wrong detector")] = 0.01
+    block_bits: Annotated[
+        int, Meta(ge=10_000, le=100_000_000, description="sifted key-basis bits that make one block")
+    ] = 200_000
+
+
+class Eavesdropper(Part, frozen=True, kw_only=True):
+    """An intercept-resend attack on a share of the pulses of an emulated quantum channel."""
+
+    intercept_fraction: Probability
+
+
+class Link(Part, frozen=True, kw_only=True):
+    """A QKD link: quantum channel and classical channel between the modules of two sites (ITU-T Y.3800)."""
+
+    id: Identifier
+    ends: Annotated[
+        tuple[Identifier, Identifier], Meta(description="two site ids, the transmitter first", examples=[["A", "B"]])
+    ]
+    medium: Medium
+    module: Annotated[str, Meta(description="a name from 'modules'")]
+    eavesdropper: Eavesdropper | None = None
+
+
+class Application(Part, frozen=True, kw_only=True):
+    """A cryptographic application: its id is its SAE ID (ETSI GS QKD 014), in its certificate."""
+
+    id: Identifier
+    site: Identifier
+
+
+class Demand(Part, frozen=True, kw_only=True):
+    """Two applications that may share keys, either of them as master. What is not demanded is refused."""
+
+    between: Annotated[
+        tuple[Identifier, Identifier], Meta(description="two application ids", examples=[["sae-a", "sae-b"]])
+    ]
+    pool_bits: Annotated[int, Meta(ge=1024, description="key kept ready end to end, per direction, in bits")] = 65_536
+
+
+class Policies(Part, frozen=True, kw_only=True):
+    """Rules for the whole network. Sizes in bits, as in ETSI GS QKD 014; epsilons are per block."""
+
+    key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8)] = 256
+    min_key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8)] = 64
+    max_key_size_bits: Annotated[int, Meta(ge=8, le=8192, multiple_of=8)] = 4096
+    max_keys_per_request: Annotated[int, Meta(ge=1, le=4096)] = 128
+    max_additional_slaves: Annotated[int, Meta(ge=0, le=32)] = 8
+    unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = 86_400.0
+    link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = 8_000_000
+    epsilon_secrecy: OpenProbability = 1e-9
+    epsilon_correctness: OpenProbability = 1e-15
+    max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08
+
+
+class Network(Part, frozen=True, kw_only=True):
+    """A quantum network: the one description that is planned, simulated, run, assessed and evolved."""
+
+    qit4n: Annotated[int, Meta(ge=1, le=1, description="version of the file format", examples=[1])]
+    name: Identifier
+    title: str = ""
+    notes: str = ""
+    sites: Annotated[tuple[Site, ...], Meta(min_length=1)]
+    modules: dict[str, Module] = {}
+    links: tuple[Link, ...] = ()
+    applications: tuple[Application, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    policies: Policies = Policies()
+    base_port: Annotated[
+        int, Meta(ge=1024, le=65_000, description="first TCP port; see Network.ports", examples=[28000])
+    ] = 28_000
+
+    def site(self, site_id: str) -> Site:
+        """The site with this id."""
+        return next(site for site in self.sites if site.id == site_id)
+
+    def link(self, link_id: str) -> Link:
+        """The link with this id."""
+        return next(link for link in self.links if link.id == link_id)
+
+    def application(self, application_id: str) -> Application | None:
+        """The application with this id, or None."""
+        return next((one for one in self.applications if one.id == application_id), None)
+
+    def links_of(self, site_id: str) -> tuple[Link, ...]:
+        """The links that end at a site, in file order."""
+        return tuple(link for link in self.links if site_id in link.ends)
+
+    def controller_port(self) -> int:
+        """TCP port of the controller (Ck, Mc): the base port itself."""
+        return self.base_port
+
+    def key_manager_port(self, site_id: str) -> int:
+        """TCP port of a site for other sites (Kx and the channels of its QKD links)."""
+        return self.base_port + 1 + 2 * self._index(site_id)
+
+    def kme_port(self, site_id: str) -> int:
+        """TCP port of a site for applications (Ak: ETSI GS QKD 014)."""
+        return self.base_port + 2 + 2 * self._index(site_id)
+
+    def _index(self, site_id: str) -> int:
+        return next(index for index, site in enumerate(self.sites) if site.id == site_id)

@@ -1,0 +1,1 @@
+"""Key pools: produce, compose, age, consume. The algebra, no IO."""

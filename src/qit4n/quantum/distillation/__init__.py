@@ -1,0 +1,1 @@
+"""Key distillation: sift, estimate, reconcile, verify, amplify, authenticate. State machines without IO."""

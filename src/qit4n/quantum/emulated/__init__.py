@@ -1,0 +1,1 @@
+"""Emulated QKD modules: the laser, the fibre, the detectors, and on request an eavesdropper."""

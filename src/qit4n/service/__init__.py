@@ -1,0 +1,1 @@
+"""The service layer: what a cryptographic application uses to get keys."""
