@@ -1,0 +1,72 @@
+"""Messages over a stream: a four-byte length, then MessagePack (msgspec), on asyncio TLS.
+
+Each connection opens with a :class:`Hello` that says what it is for; the certificate says who speaks.
+"""
+
+import asyncio
+import contextlib
+from typing import Generic, TypeVar
+
+import msgspec
+
+from qit4n.errors import ProtocolError
+from qit4n.refpoints import Message
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+LENGTH_BYTES = 4
+
+T = TypeVar("T")
+
+
+class Hello(Message, frozen=True, kw_only=True):
+    """First frame of a connection: ``purpose`` is kx, classical, quantum, ck or mc; ``link`` names a QKD link."""
+
+    purpose: str
+    link: str = ""
+
+
+class Frames(Generic[T]):
+    """Messages of one type union, both ways, on one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, types: type[T] | object) -> None:
+        """Speak ``types`` (a msgspec union) on an open connection."""
+        self._reader = reader
+        self._writer = writer
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(types)
+
+    def retype(self, types: type[T] | object) -> "Frames[T]":
+        """The same connection with another union of messages."""
+        return Frames(self._reader, self._writer, types)
+
+    def write(self, message: T) -> None:
+        """Queue a message; it is not sent before the loop runs."""
+        body = self._encoder.encode(message)
+        self._writer.write(len(body).to_bytes(LENGTH_BYTES) + body)
+
+    async def send(self, message: T) -> None:
+        """Send a message and wait while the peer is slow."""
+        self.write(message)
+        await self._writer.drain()
+
+    async def receive(self) -> T:
+        """The next message.
+
+        Raises:
+            EOFError: the peer closed the connection.
+            ProtocolError: not a message of the union.
+        """
+        size = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES))
+        if size > MAX_FRAME_BYTES:
+            raise ProtocolError(f"frame of {size} bytes, {MAX_FRAME_BYTES} allowed")
+        body = await self._reader.readexactly(size)
+        try:
+            return self._decoder.decode(body)  # type: ignore[no-any-return]
+        except msgspec.MsgspecError as error:
+            raise ProtocolError(f"unreadable frame of {size} bytes: {error}") from error
+
+    async def close(self) -> None:
+        """Close the connection; errors while closing do not matter."""
+        self._writer.close()
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._writer.wait_closed(), timeout=2)

@@ -1,0 +1,158 @@
+"""The QKDN controller (ITU-T Y.3804): hears the sites' reports, orders end-to-end pools and their paths.
+
+A machine without IO: :meth:`Controller.receive` takes a report, :meth:`Controller.tables` computes what each
+site is to do, :meth:`Controller.status` what an operator wants to see. It keeps no key and no secret; when it
+dies the sites go on with their last tables, and a new one knows everything after one round of reports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qit4n.control import alarms, routing
+from qit4n.network.model import Demand, Network
+from qit4n.refpoints import ck, mc
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the physics predicts for a link; the controller shows it beside what is measured."""
+
+    secret_rate_bps: float
+    qber: float
+
+
+class Controller:
+    """One controller of one network."""
+
+    def __init__(self, network: Network, predictions: Mapping[str, Prediction]) -> None:
+        """Start knowing the file only."""
+        self._network = network
+        self._predictions = predictions
+        self._reports: dict[str, ck.SiteReport] = {}
+        self._heard: dict[str, float] = {}
+        self._version = 0
+        self._alarms: dict[tuple[str, str], mc.Alarm] = {}
+        self._targets = _targets(network)
+
+    def receive(self, report: ck.SiteReport, now: float) -> None:
+        """Take a site's report."""
+        self._reports[report.site] = report
+        self._heard[report.site] = now
+
+    def up(self, site: str, now: float) -> bool:
+        """Whether a site has reported lately."""
+        return now - self._heard.get(site, float("-inf")) <= alarms.SILENCE_LIMIT_S
+
+    def tables(self, now: float) -> dict[str, ck.RelayTable]:
+        """The orders for each site that is up, from the stock it reported."""
+        self._version += 1
+        live = tuple(site.id for site in self._network.sites if self.up(site.id, now))
+        found = routing.paths(live, self._stock(live))
+        return {site: self._table(site, found) for site in live}
+
+    def _stock(self, live: tuple[str, ...]) -> dict[tuple[str, str], float]:
+        stock: dict[tuple[str, str], float] = {}
+        for site in live:
+            for link in self._reports[site].links:
+                if link.peer in live:
+                    pair = (site, link.peer)
+                    stock[pair] = max(stock.get(pair, 0.0), link.sendable_bits)
+        return stock
+
+    def _table(self, site: str, found: Mapping[tuple[str, str], tuple[str, ...]]) -> ck.RelayTable:
+        orders = tuple(
+            ck.PoolOrder(peer=peer, path=found.get((source, peer), ()), target_bits=bits)
+            for (source, peer), bits in self._targets.items()
+            if source == site
+        )
+        return ck.RelayTable(version=self._version, pools=orders)
+
+    def status(self, now: float) -> mc.NetworkStatus:
+        """The state of the whole network."""
+        self._alarms = alarms.update(self._alarms, self._network, self._reports, self._heard, now)
+        found = routing.paths(*self._live_graph(now))
+        return mc.NetworkStatus(
+            network=self._network.name,
+            at=now,
+            sites=tuple(self._site_status(site.id, now) for site in self._network.sites),
+            links=tuple(self._link_status(link.id, link.ends, now) for link in self._network.links),
+            pools=tuple(self._pool_status(pair, bits, found) for pair, bits in self._targets.items()),
+            alarms=tuple(self._alarms.values()),
+        )
+
+    def _live_graph(self, now: float) -> tuple[tuple[str, ...], dict[tuple[str, str], float]]:
+        live = tuple(site.id for site in self._network.sites if self.up(site.id, now))
+        return live, self._stock(live)
+
+    def _site_status(self, site: str, now: float) -> mc.SiteStatus:
+        report = self._reports.get(site)
+        if report is None:
+            return mc.SiteStatus(site=site, up=False, pid=0, uptime_s=0.0, memory_bytes=0, unclaimed_keys=0)
+        return mc.SiteStatus(
+            site=site,
+            up=self.up(site, now),
+            pid=report.pid,
+            uptime_s=now - report.started_at,
+            memory_bytes=report.memory_bytes,
+            unclaimed_keys=report.unclaimed_keys,
+            fault=report.fault,
+        )
+
+    def _link_report(self, site: str, link: str) -> ck.LinkReport | None:
+        report = self._reports.get(site)
+        return next((one for one in report.links if one.link == link), None) if report else None
+
+    def _link_status(self, link: str, ends: tuple[str, str], now: float) -> mc.LinkStatus:
+        """A link as its receiving end sees it: that end knows the errors first."""
+        reports = [self._link_report(end, link) for end in ends]
+        known = next((report for report in reversed(reports) if report), None)
+        predicted = self._predictions[link]
+        module = known.module if known else None
+        reachable = all(self.up(end, now) for end in ends)
+        return mc.LinkStatus(
+            link=link,
+            ends=ends,
+            state=module.state if module and reachable else "down",
+            stock_bits=known.sendable_bits + known.receivable_bits if known else 0,
+            secret_rate_bps=module.secret_rate_bps if module else 0.0,
+            predicted_rate_bps=predicted.secret_rate_bps,
+            qber=module.qber if module else 0.0,
+            predicted_qber=predicted.qber,
+            blocks=module.blocks if module else 0,
+            failed_blocks=module.failed_blocks if module else 0,
+            emulation_speed=module.emulation_speed if module else 0.0,
+            detail=module.detail if module else "",
+        )
+
+    def _pool_status(
+        self, pair: tuple[str, str], target_bits: int, found: Mapping[tuple[str, str], tuple[str, ...]]
+    ) -> mc.PoolStatus:
+        source, destination = pair
+        report = self._reports.get(source)
+        pool = next((one for one in report.pools if one.peer == destination), None) if report else None
+        return mc.PoolStatus(
+            source=source,
+            destination=destination,
+            ready_bits=pool.ready_bits if pool else 0,
+            target_bits=target_bits,
+            path=found.get(pair, ()),
+            supplied_bits=pool.supplied_bits if pool else 0,
+            last_refusal=pool.last_refusal if pool else "",
+        )
+
+
+def _targets(network: Network) -> dict[tuple[str, str], int]:
+    """Bits to keep ready per ordered pair of different sites: the sum of the demands between them."""
+    targets: dict[tuple[str, str], int] = {}
+    for demand in network.demands:
+        for source, destination in _directions(network, demand):
+            pair = (source, destination)
+            targets[pair] = targets.get(pair, 0) + demand.pool_bits
+    return targets
+
+
+def _directions(network: Network, demand: Demand) -> tuple[tuple[str, str], ...]:
+    one, other = (network.application(application) for application in demand.between)
+    if one is None or other is None or one.site == other.site:
+        return ()
+    return (one.site, other.site), (other.site, one.site)

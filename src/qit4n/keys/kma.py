@@ -1,0 +1,247 @@
+"""KMA, the key management agent of a site (ITU-T Y.3802, Y.3803): receives QKD-keys and keeps KMA-keys.
+
+Rules it keeps:
+
+- A block that arrives at Kq-1 is durable here before anybody hears of it.
+- It becomes a slab of the link's pools only when both ends hold it durably: the leading end (the transmitter's)
+  offers, the other accepts. Until then it serves nobody; after a while without agreement it is voided.
+- Each slab has one owner, the only site that may encrypt with it, so that the two directions of a link can
+  never use the same bytes. The leading end gives it to the site that can send less.
+- Each byte leaves a pool once (``pools.keypool``); the head is durable before what it paid for is sent.
+- When both directions together hold the stock that the policy asks for, the QKD module rests.
+
+Links to one peer are independent of each other; nothing here knows a path.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from qit4n.errors import OutOfKeyError, ProtocolError
+from qit4n.keys.step import Control, Send, Step
+from qit4n.keys.store import Erase, HeadRecord, Put, SlabRecord
+from qit4n.pools.keypool import Cut, KeyPool
+from qit4n.refpoints import kq1, kq2, kx
+
+OFFER_INTERVAL_S = 2.0
+AGREEMENT_LIMIT_S = 60.0
+RUN_AGAIN_SHARE = 0.8
+
+
+@dataclass(kw_only=True)
+class LinkStock:
+    """The pools of one link at one end. ``pending`` slabs wait for the agreement of both ends."""
+
+    link: str
+    peer: str
+    leads: bool
+    send: KeyPool = field(default_factory=KeyPool)
+    receive: KeyPool = field(default_factory=KeyPool)
+    pending: dict[str, SlabRecord] = field(default_factory=dict)
+    offered: dict[str, kx.OfferSlab] = field(default_factory=dict)
+    running: bool = True
+    offered_at: float = 0.0
+
+    @property
+    def total_bytes(self) -> int:
+        """Key of this link held here, whatever its state."""
+        waiting = sum(len(slab.material) for slab in self.pending.values())
+        return self.send.available_bytes + self.receive.available_bytes + waiting
+
+    def pending_bytes(self, owner: str) -> int:
+        """Pending key that will belong to ``owner``."""
+        return sum(len(slab.material) for slab in self.pending.values() if slab.owner == owner)
+
+
+def record_key(link: str, slab: str) -> str:
+    """Key of a slab's records in the store."""
+    return f"{link}/{slab}"
+
+
+class KMA:
+    """The key pools of all links of one site."""
+
+    def __init__(
+        self,
+        site: str,
+        stocks: Iterable[LinkStock],
+        stock_bytes: int,
+        slabs: Iterable[SlabRecord] = (),
+        heads: dict[str, int] | None = None,
+    ) -> None:
+        """Start with the slabs and heads of the store."""
+        self.site = site
+        self.stocks = {stock.link: stock for stock in stocks}
+        self._stock_bytes = stock_bytes
+        for slab in slabs:
+            stock = self.stocks.get(slab.link)
+            if stock is not None and slab.confirmed:
+                self._pool(stock, slab.owner).add(slab.slab, slab.material, (heads or {}).get(slab.key, 0))
+            elif stock is not None:
+                stock.pending[slab.slab] = slab
+
+    def _pool(self, stock: LinkStock, owner: str) -> KeyPool:
+        return stock.send if owner == self.site else stock.receive
+
+    def _stock(self, link: str, peer: str) -> LinkStock:
+        stock = self.stocks.get(link)
+        if stock is None or stock.peer != peer:
+            raise ProtocolError(f"site {peer} speaks of link {link}, which does not join it to {self.site}")
+        return stock
+
+    # Kq-1
+
+    def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
+        """Store a distilled block; offer it to the other end, or answer an offer that came before it."""
+        stock = self.stocks[key.link]
+        slab = str(key.block)
+        if slab in stock.pending or slab in stock.send or slab in stock.receive:
+            raise ProtocolError(f"block {slab} of link {key.link} was delivered twice")
+        record = SlabRecord(
+            key=record_key(key.link, slab),
+            link=key.link,
+            slab=slab,
+            material=key.material,
+            owner=self._next_owner(stock) if stock.leads else "",
+            received_at=now,
+        )
+        stock.pending[slab] = record
+        step = Step(writes=[Put(record)])
+        if stock.leads:
+            step.actions.append(Send(stock.peer, self._offer(record)))
+        elif slab in stock.offered:
+            step.extend(self._agree(stock, stock.offered.pop(slab)))
+        step.extend(self._run_or_rest(stock))
+        return step
+
+    def _next_owner(self, stock: LinkStock) -> str:
+        mine = stock.send.available_bytes + stock.pending_bytes(self.site)
+        theirs = stock.receive.available_bytes + stock.pending_bytes(stock.peer)
+        return self.site if mine <= theirs else stock.peer
+
+    @staticmethod
+    def _offer(record: SlabRecord) -> kx.OfferSlab:
+        return kx.OfferSlab(link=record.link, slab=record.slab, length=len(record.material), owner=record.owner)
+
+    # Kx: agreement on slabs
+
+    def receive(self, peer: str, message: kx.OfferSlab | kx.AcceptSlab | kx.VoidSlab) -> Step:
+        """Take part in the agreement on slabs."""
+        stock = self._stock(message.link, peer)
+        if isinstance(message, kx.OfferSlab):
+            return self._receive_offer(stock, message)
+        if isinstance(message, kx.AcceptSlab):
+            return self._receive_accept(stock, message.slab)
+        return self._forget(stock, message.slab)
+
+    def _receive_offer(self, stock: LinkStock, offer: kx.OfferSlab) -> Step:
+        if stock.leads or offer.owner not in (self.site, stock.peer):
+            raise ProtocolError(f"offer of slab {offer.slab} of link {offer.link} from the wrong end")
+        accept = Send(stock.peer, kx.AcceptSlab(link=offer.link, slab=offer.slab))
+        if offer.slab in stock.send or offer.slab in stock.receive:
+            return Step(actions=[accept])
+        if offer.slab not in stock.pending:
+            stock.offered[offer.slab] = offer
+            return Step()
+        return self._agree(stock, offer)
+
+    def _agree(self, stock: LinkStock, offer: kx.OfferSlab) -> Step:
+        record = stock.pending[offer.slab]
+        if len(record.material) != offer.length:
+            return self._void(stock, offer.slab)
+        step = self._confirm(stock, record, offer.owner)
+        step.actions.append(Send(stock.peer, kx.AcceptSlab(link=offer.link, slab=offer.slab)))
+        return step
+
+    def _receive_accept(self, stock: LinkStock, slab: str) -> Step:
+        if slab in stock.send or slab in stock.receive:
+            return Step()
+        record = stock.pending.get(slab)
+        if record is None or not stock.leads:
+            return Step(actions=[Send(stock.peer, kx.VoidSlab(link=stock.link, slab=slab))])
+        return self._confirm(stock, record, record.owner)
+
+    def _confirm(self, stock: LinkStock, record: SlabRecord, owner: str) -> Step:
+        del stock.pending[record.slab]
+        confirmed = msgspec.structs.replace(record, owner=owner, confirmed=True)
+        self._pool(stock, owner).add(record.slab, record.material)
+        return Step(writes=[Put(confirmed)])
+
+    def _void(self, stock: LinkStock, slab: str) -> Step:
+        step = self._forget(stock, slab)
+        step.actions.append(Send(stock.peer, kx.VoidSlab(link=stock.link, slab=slab)))
+        return step
+
+    def _forget(self, stock: LinkStock, slab: str) -> Step:
+        stock.offered.pop(slab, None)
+        stock.pending.pop(slab, None)
+        stock.send.remove(slab)
+        stock.receive.remove(slab)
+        return Step(writes=_erase(stock.link, slab))
+
+    def timer(self, now: float) -> Step:
+        """Repeat offers that were not accepted; void what was not agreed on in time."""
+        step = Step()
+        for stock in self.stocks.values():
+            step.extend(self._timer_of(stock, now))
+            step.extend(self._run_or_rest(stock))
+        return step
+
+    def _timer_of(self, stock: LinkStock, now: float) -> Step:
+        step = Step()
+        for record in list(stock.pending.values()):
+            if now - record.received_at > AGREEMENT_LIMIT_S:
+                step.extend(self._void(stock, record.slab))
+        if stock.leads and now - stock.offered_at > OFFER_INTERVAL_S:
+            stock.offered_at = now
+            late = (r for r in stock.pending.values() if now - r.received_at > OFFER_INTERVAL_S)
+            step.actions += [Send(stock.peer, self._offer(record)) for record in late]
+        return step
+
+    def _run_or_rest(self, stock: LinkStock) -> Step:
+        full = self._stock_bytes * (1.0 if stock.running else RUN_AGAIN_SHARE)
+        run = stock.total_bytes < full
+        if run == stock.running:
+            return Step()
+        stock.running = run
+        return Step(actions=[Control(kq2.RunModule(link=stock.link, run=run))])
+
+    # one-time pads for the relay
+
+    def link_to(self, peer: str) -> LinkStock:
+        """The link to ``peer`` that can send most.
+
+        Raises:
+            OutOfKeyError: no link leads there.
+        """
+        stocks = [stock for stock in self.stocks.values() if stock.peer == peer]
+        if not stocks:
+            raise OutOfKeyError(f"no link joins {self.site} to {peer}")
+        return max(stocks, key=lambda stock: stock.send.available_bytes)
+
+    def pad(self, stock: LinkStock, size: int) -> tuple[Cut, Step]:
+        """Cut ``size`` bytes that this site may encrypt with; the step makes the cut durable."""
+        cut = stock.send.cut(size)
+        return cut, Step(writes=_spend(stock.link, stock.send, cut))
+
+    def pad_at(self, link: str, peer: str, spans: tuple[kx.Span, ...]) -> tuple[Cut, Step]:
+        """Cut the bytes with which ``peer`` encrypted; the step makes the cut durable."""
+        stock = self._stock(link, peer)
+        cut = stock.receive.cut_at((span.slab, span.offset, span.length) for span in spans)
+        return cut, Step(writes=_spend(link, stock.receive, cut))
+
+
+def _spend(link: str, pool: KeyPool, cut: Cut) -> list[Put | Erase]:
+    writes: list[Put | Erase] = []
+    used_up = pool.spent(cut)
+    for slab in used_up:
+        writes += _erase(link, slab)
+    for slab in dict.fromkeys(slab for slab, _, _ in cut.spans if slab not in used_up):
+        writes.append(Put(HeadRecord(key=record_key(link, slab), position=pool.head(slab))))
+    return writes
+
+
+def _erase(link: str, slab: str) -> list[Put | Erase]:
+    key = record_key(link, slab)
+    return [Erase(SlabRecord.kind, key), Erase(HeadRecord.kind, key)]

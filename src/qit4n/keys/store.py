@@ -1,0 +1,110 @@
+"""The store port of the key management layer: records, and the writes a machine asks for.
+
+A machine changes its own state in memory and lists the writes; the driver makes them durable before any
+action of the same step is carried out (*durable before visible*). The store encrypts whole records.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, Protocol, TypeVar
+
+import msgspec
+
+from qit4n.refpoints import Sensitive
+
+
+class Record(Sensitive, frozen=True, kw_only=True):
+    """Base of what is stored. ``key`` is unique within its kind (the class name)."""
+
+    key: str
+
+    kind: ClassVar[str] = ""
+
+
+class SlabRecord(Record, frozen=True, kw_only=True):
+    """KMA-key of a link: one distilled block. ``owner`` is empty until both ends have agreed on it."""
+
+    kind: ClassVar[str] = "slab"
+
+    link: str
+    slab: str
+    material: bytes
+    owner: str = ""
+    confirmed: bool = False
+    received_at: float = 0.0
+
+
+class ChunkRecord(Record, frozen=True, kw_only=True):
+    """End-to-end key, relayed from ``source`` to ``destination``; ``trusted`` sites have seen it on the way."""
+
+    kind: ClassVar[str] = "chunk"
+
+    chunk: str
+    source: str
+    destination: str
+    material: bytes
+    trusted: tuple[str, ...] = ()
+    relayed_at: float = 0.0
+
+
+class HeadRecord(Record, frozen=True, kw_only=True):
+    """How many bytes of a slab or chunk have left; ``key`` is that of the slab or chunk record."""
+
+    kind: ClassVar[str] = "head"
+
+    position: int
+
+
+class HeldKeyRecord(Record, frozen=True, kw_only=True):
+    """A KSA-key that its slaves have yet to fetch; ``key`` is the key id."""
+
+    kind: ClassVar[str] = "held-key"
+
+    value: bytes
+    master: str
+    slaves: tuple[str, ...]
+    fetched: tuple[str, ...] = ()
+    supplied_at: float = 0.0
+
+
+class AuthenticationKeyRecord(Record, frozen=True, kw_only=True):
+    """A one-time key of a QKD link's classical channel; ``key`` is ``link/id``."""
+
+    kind: ClassVar[str] = "authentication-key"
+
+    link: str
+    name: str
+    material: bytes
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Insert or replace a record."""
+
+    record: Record
+
+
+class Erase(msgspec.Struct, frozen=True):
+    """Remove a record for good."""
+
+    kind: str
+    key: str
+
+
+Write = Put | Erase
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+class Store(Protocol):
+    """Durable records. All writes of one call become durable together, or none does."""
+
+    def load(self, kind: type[RecordType]) -> Iterable[RecordType]:
+        """All records of a kind, in the order in which they were first put."""
+        ...
+
+    def commit(self, writes: Iterable[Write]) -> None:
+        """Make the writes durable.
+
+        Raises:
+            StoreFullError: no space; nothing of this call was written.
+            StoreError: any other failure; nothing of this call was written.
+        """
+        ...

@@ -1,0 +1,137 @@
+"""Kx: key manager to key manager (ITU-T Y.3802, Q.4163): slabs agreed, keys relayed, keys supplied.
+
+KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlab` make a distilled block usable at both ends of a link;
+:class:`RelayKey` .. :class:`DropChunk` carry key material over trusted nodes under a one-time pad per hop.
+KSA to KSA: :class:`NotifySupply` .. :class:`SupplyRefused` tell the slave's key manager which key was supplied.
+Only :class:`RelayKey` carries key material, and that encrypted.
+"""
+
+from qit4n.refpoints import Message
+
+
+class Span(Message, frozen=True, kw_only=True):
+    """A stretch of bytes of a pool: ``length`` bytes of ``slab`` from ``offset``."""
+
+    slab: str
+    offset: int
+    length: int
+
+
+class OfferSlab(Message, frozen=True, kw_only=True):
+    """The leading end of a link holds this block durably; ``owner`` is the site that may encrypt with it."""
+
+    link: str
+    slab: str
+    length: int
+    owner: str
+
+
+class AcceptSlab(Message, frozen=True, kw_only=True):
+    """The other end holds it durably too, and knows the owner."""
+
+    link: str
+    slab: str
+
+
+class VoidSlab(Message, frozen=True, kw_only=True):
+    """This block is not held here (any more): forget it."""
+
+    link: str
+    slab: str
+
+
+class RelayKey(Message, frozen=True, kw_only=True):
+    """One hop of a key relay: ``ciphertext`` under a one-time pad, ``tag`` by a one-time Poly1305 key.
+
+    The pad and the 32 bytes of tag key are cut at ``spans`` from the pool of ``link`` that the sender owns.
+    ``path`` holds all sites from source to destination.
+    """
+
+    chunk: str
+    path: tuple[str, ...]
+    link: str
+    spans: tuple[Span, ...]
+    ciphertext: bytes
+    tag: bytes
+
+
+class RelayDone(Message, frozen=True, kw_only=True):
+    """The destination holds the relayed chunk durably. Sent to the source."""
+
+    chunk: str
+
+
+class RelayRefused(Message, frozen=True, kw_only=True):
+    """A node on the path could not forward: ``at`` which site and why. Sent to the source."""
+
+    chunk: str
+    at: str
+    reason: str
+
+
+class DropChunk(Message, frozen=True, kw_only=True):
+    """The source will never use what is left of these chunks."""
+
+    chunks: tuple[str, ...]
+
+
+class Inventory(Message, frozen=True, kw_only=True):
+    """After a (re)start the source lists the chunks it still holds for the receiver of this message."""
+
+    chunks: tuple[str, ...]
+
+
+class MissingChunks(Message, frozen=True, kw_only=True):
+    """Answer to :class:`Inventory`: these are not held at the destination."""
+
+    chunks: tuple[str, ...]
+
+
+class KeyNotice(Message, frozen=True, kw_only=True):
+    """One supplied key: where it lies in the pool from the sender, and for whom it is.
+
+    ``mask`` is empty for the first slave site. For further slave sites the key is the pool's bytes XOR ``mask``,
+    so that all slaves hold the same key.
+    """
+
+    key_id: str
+    spans: tuple[Span, ...]
+    mask: bytes = b""
+
+
+class NotifySupply(Message, frozen=True, kw_only=True):
+    """``master`` is about to be supplied with these keys; keep them for ``slaves``, who are at your site."""
+
+    notice: str
+    master: str
+    slaves: tuple[str, ...]
+    keys: tuple[KeyNotice, ...]
+
+
+class SupplyHeld(Message, frozen=True, kw_only=True):
+    """The slaves' copies are held durably."""
+
+    notice: str
+
+
+class SupplyRefused(Message, frozen=True, kw_only=True):
+    """The slaves' copies could not be cut; ``chunks`` are not (or no longer) held here."""
+
+    notice: str
+    chunks: tuple[str, ...]
+
+
+KxMessage = (
+    OfferSlab
+    | AcceptSlab
+    | VoidSlab
+    | RelayKey
+    | RelayDone
+    | RelayRefused
+    | DropChunk
+    | Inventory
+    | MissingChunks
+    | NotifySupply
+    | SupplyHeld
+    | SupplyRefused
+)

@@ -1,0 +1,69 @@
+"""Mc: manager (or an operator's tool) to QKDN controller (ITU-T Y.3802): the state of the whole network."""
+
+from qit4n.refpoints import Message
+
+
+class AskStatus(Message, frozen=True, kw_only=True):
+    """Tell the state of the network."""
+
+
+class Alarm(Message, frozen=True, kw_only=True):
+    """Something an operator must know. ``element`` is the id of the link or site; ``advice`` says what to do."""
+
+    element: str
+    kind: str
+    text: str
+    advice: str
+    since: float
+
+
+class LinkStatus(Message, frozen=True, kw_only=True):
+    """A link: stock in bits (both directions), rate per emulated second, QBER 0..1, blocks, state."""
+
+    link: str
+    ends: tuple[str, str]
+    state: str
+    stock_bits: int
+    secret_rate_bps: float
+    predicted_rate_bps: float
+    qber: float
+    predicted_qber: float
+    blocks: int
+    failed_blocks: int
+    emulation_speed: float
+    detail: str = ""
+
+
+class PoolStatus(Message, frozen=True, kw_only=True):
+    """An end-to-end pool and its present path."""
+
+    source: str
+    destination: str
+    ready_bits: int
+    target_bits: int
+    path: tuple[str, ...]
+    supplied_bits: int
+    last_refusal: str = ""
+
+
+class SiteStatus(Message, frozen=True, kw_only=True):
+    """A site process; ``up`` is False when it has not reported for some seconds."""
+
+    site: str
+    up: bool
+    pid: int
+    uptime_s: float
+    memory_bytes: int
+    unclaimed_keys: int
+    fault: str = ""
+
+
+class NetworkStatus(Message, frozen=True, kw_only=True):
+    """Answer to :class:`AskStatus`."""
+
+    network: str
+    at: float
+    sites: tuple[SiteStatus, ...]
+    links: tuple[LinkStatus, ...]
+    pools: tuple[PoolStatus, ...]
+    alarms: tuple[Alarm, ...]
