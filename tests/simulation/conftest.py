@@ -1,0 +1,202 @@
+"""A network of real key managers in memory: messages in any order, stores that forget what was not committed."""
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from qit4n.errors import QitError
+from qit4n.keys.manager import KeyManager
+from qit4n.keys.step import Answer, Send, Step
+from qit4n.keys.store import Put
+from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site
+from qit4n.refpoints import ak, ck, kq1
+
+
+class MemoryStore:
+    """A store whose content is what was committed."""
+
+    def __init__(self):
+        self.records = {}
+        self.puts = 0
+
+    def load(self, kind):
+        return [record for (name, _), record in list(self.records.items()) if name == kind.kind]
+
+    def commit(self, writes):
+        for write in writes:
+            if isinstance(write, Put):
+                self.records[write.record.kind, write.record.key] = write.record
+                self.puts += 1
+            else:
+                self.records.pop((write.kind, write.key), None)
+
+
+def account(bits):
+    """A security account with nothing in it but the length."""
+    return kq1.SecurityAccount(
+        protocol="test",
+        proof="none",
+        epsilon_secrecy=0.0,
+        epsilon_correctness=0.0,
+        epsilon_authentication=0.0,
+        authentication="none",
+        pulses=0,
+        duration_s=1.0,
+        sifted_bits=0,
+        test_bits=0,
+        errors_key_basis=0,
+        errors_test_basis=0,
+        leaked_bits=0,
+        replies_bits=0,
+        verification_bits=0,
+        phase_error_bound=0.0,
+        single_photon_bound=0.0,
+        key_bits=bits,
+        authentication_bits=0,
+    )
+
+
+@dataclass
+class KeyNet:
+    """Key managers joined by unordered pairs of queues; each queue is first in, first out, as on TCP."""
+
+    network: Network
+    seed: int
+    now: float = 1000.0
+    stores: dict = field(default_factory=dict)
+    managers: dict = field(default_factory=dict)
+    queues: dict = field(default_factory=dict)
+    answers: dict = field(default_factory=dict)
+    number: int = 0
+    block: int = 0
+
+    def __post_init__(self):
+        self.dice = random.Random(self.seed)
+        for site in self.network.sites:
+            self.stores[site.id] = MemoryStore()
+            self.start(site.id)
+
+    def entropy(self, size, /):
+        return self.dice.randbytes(size)
+
+    def start(self, site):
+        self.managers[site] = KeyManager(self.network, site, self.entropy, self.stores[site])
+
+    def crash(self, site):
+        """Memory and everything on the wires to and from the site are gone; the store stays."""
+        for source, destination in list(self.queues):
+            if site in (source, destination):
+                self.queues[source, destination].clear()
+        self.start(site)
+        for other in self.managers:
+            if other != site:
+                self.do(site, self.managers[site].connected(other))
+                self.do(other, self.managers[other].connected(site))
+
+    def do(self, site, step: Step):
+        """Commit, then act."""
+        self.stores[site].commit(step.writes)
+        for action in step.actions:
+            if isinstance(action, Send):
+                self.queues.setdefault((site, action.site), []).append(action.message)
+            elif isinstance(action, Answer):
+                self.answers[action.request] = action.reply
+
+    def deliver_one(self):
+        """One message of a random queue; False when all are empty."""
+        filled = [pair for pair, queue in sorted(self.queues.items()) if queue]
+        if not filled:
+            return False
+        source, destination = self.dice.choice(filled)
+        message = self.queues[source, destination].pop(0)
+        try:
+            self.do(destination, self.managers[destination].receive(source, message, self.now))
+        except QitError:
+            self.refused = message
+        return True
+
+    def settle(self):
+        while self.deliver_one():
+            pass
+
+    def tick(self, seconds=1.0):
+        self.now += seconds
+        for site, manager in self.managers.items():
+            self.do(site, manager.timer(self.now))
+        self.settle()
+
+    def distilled(self, link, size=4096):
+        """A fresh block, as a pair of QKD modules would deliver it."""
+        self.block += 1
+        return kq1.QKDKey(link=link, block=self.block, material=self.entropy(size), account=account(8 * size))
+
+    def produce(self, size=4096, links=None):
+        """One distilled block on each link, equal at both ends."""
+        for link in links or [link.id for link in self.network.links]:
+            key = self.distilled(link, size)
+            ends = list(self.network.link(link).ends)
+            self.dice.shuffle(ends)
+            for end in ends:
+                self.do(end, self.managers[end].receive_qkd_key(key, self.now))
+        self.settle()
+
+    def order(self, *paths, target_bits=8 * 4096):
+        for path in paths:
+            table = ck.RelayTable(
+                version=1,
+                pools=tuple(
+                    ck.PoolOrder(peer=one[-1], path=one, target_bits=target_bits)
+                    for one in paths
+                    if one[0] == path[0]
+                ),
+            )
+            self.do(path[0], self.managers[path[0]].order(table, self.now))
+        self.settle()
+
+    def ask(self, request, site=None):
+        """Put a request at its caller's site; the answer, or None if it is not there yet."""
+        caller = request.slave if isinstance(request, ak.GetKeysByID) else request.master
+        site = site or self.network.application(caller).site
+        self.number += 1
+        self.do(site, self.managers[site].request(self.number, request, self.now))
+        self.settle()
+        return self.answers.get(self.number)
+
+    def get(self, master, *slaves, number=1, size=0):
+        return self.ask(ak.GetKeys(master=master, slaves=slaves, number=number, size=size))
+
+    def fetch(self, slave, master, *key_ids):
+        return self.ask(ak.GetKeysByID(slave=slave, master=master, key_ids=key_ids))
+
+
+def chain(sites="ABCD", policies=None):
+    """A chain of sites with one application each, all pairs demanded."""
+    names = [f"app-{site.lower()}" for site in sites]
+    pairs = [(one, other) for number, one in enumerate(names) for other in names[number + 1 :]]
+    return Network(
+        qit4n=1,
+        name="chain",
+        sites=tuple(Site(id=site) for site in sites),
+        modules={"m": Module(pulse_rate_hz=1e8)},
+        links=tuple(
+            Link(id=f"{a}{b}".lower(), ends=(a, b), medium=Medium(length_km=10, loss_db=2.5), module="m")
+            for a, b in zip(sites, sites[1:], strict=False)
+        ),
+        applications=tuple(
+            Application(id=name, site=site) for name, site in zip(names, sites, strict=True)
+        ),
+        demands=tuple(Demand(between=pair) for pair in pairs),
+        policies=policies or Policies(),
+    )
+
+
+@pytest.fixture
+def keynet():
+    """Make a network of key managers: ``keynet(network, seed)``; a chain A-B-C-D by default."""
+
+    def make(network=None, seed=1):
+        return KeyNet(network or chain(), seed)
+
+    make.chain = chain
+    return make

@@ -1,0 +1,115 @@
+"""The SQLite store: durable, encrypted, honest about damage."""
+
+import sqlite3
+
+import pytest
+
+from qit4n.adapters.store import SQLiteStore
+from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
+from qit4n.keys.store import Erase, HeadRecord, HeldKeyRecord, Put
+
+KEY = bytes(range(32))
+SECRET = b"a-secret-that-must-not-show-up!!"
+
+
+def held(key, value=SECRET):
+    return HeldKeyRecord(key=key, value=value, master="m", slaves=("s",))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store.db"
+
+
+def test_what_was_committed_is_there_after_reopening(path):
+    """Records survive, in the order of their first put; erased ones do not."""
+    store = SQLiteStore(path, KEY)
+    store.commit([Put(held("b")), Put(held("a")), Put(HeadRecord(key="b", position=3))])
+    store.commit([Put(held("b", b"new")), Put(held("c")), Erase(HeldKeyRecord.kind, "a")])
+    store.close()
+    again = SQLiteStore(path, KEY)
+    assert [(record.key, record.value) for record in again.load(HeldKeyRecord)] == [("b", b"new"), ("c", SECRET)]
+    assert [record.position for record in again.load(HeadRecord)] == [3]
+    again.close()
+
+
+def test_a_commit_is_all_or_nothing(path):
+    """When one write of a commit fails, none of it is there."""
+    store = SQLiteStore(path, KEY)
+    with pytest.raises(AttributeError):
+        store.commit([Put(held("a")), object()])
+    assert list(store.load(HeldKeyRecord)) == []
+    store.commit([Put(held("b"))])
+    assert [record.key for record in store.load(HeldKeyRecord)] == ["b"]
+    store.close()
+
+
+def test_no_key_in_clear_on_the_disk(path):
+    """Neither the database nor its write-ahead log contains the value."""
+    store = SQLiteStore(path, KEY)
+    store.commit([Put(held("a"))])
+    on_disk = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert len(on_disk) > 1000
+    assert SECRET not in on_disk
+    store.close()
+    assert SECRET not in path.read_bytes()
+
+
+def test_only_the_owner_can_read_the_file(path):
+    """The file is readable by its owner only."""
+    SQLiteStore(path, KEY).close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_durability_settings_are_in_force(path):
+    """Write-ahead log with full synchronisation: an answered commit survives a power cut."""
+    store = SQLiteStore(path, KEY)
+    assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._database.execute("PRAGMA secure_delete").fetchone() == (1,)
+    store.close()
+
+
+def test_a_record_under_another_key_or_altered_is_left_out_and_named(path):
+    """A flipped bit or swapped row costs that record only, and it is named."""
+    store = SQLiteStore(path, KEY)
+    store.commit([Put(held("a")), Put(held("b")), Put(held("c"))])
+    store.close()
+    with sqlite3.connect(path) as raw:
+        body = raw.execute("SELECT body FROM record WHERE key = 'a'").fetchone()[0]
+        raw.execute("UPDATE record SET body = ? WHERE key = 'b'", (body,))
+    raw.close()
+    again = SQLiteStore(path, KEY)
+    assert [record.key for record in again.load(HeldKeyRecord)] == ["a", "c"]
+    assert again.damaged == ["held-key b"]
+    again.close()
+
+
+def test_a_file_that_is_no_store_is_named_with_the_fix(path):
+    """A damaged file is refused with a sentence that says what to do."""
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreDamagedError, match=r"store\.db is damaged .* move it away"):
+        SQLiteStore(path, KEY)
+
+
+def test_a_full_disk_is_named_and_loses_nothing(path):
+    """When there is no space the commit fails whole, and what was there stays."""
+    store = SQLiteStore(path, KEY)
+    store.commit([Put(held("a"))])
+    store._database.execute("PRAGMA max_page_count=12")
+    with pytest.raises(StoreFullError, match="the disk is full"):
+        store.commit([Put(held(f"k{number}", bytes(4000))) for number in range(20)])
+    assert [record.key for record in store.load(HeldKeyRecord)] == ["a"]
+    store._database.execute("PRAGMA max_page_count=100000")
+    store.commit([Put(held("b"))])
+    assert [record.key for record in store.load(HeldKeyRecord)] == ["a", "b"]
+    store.close()
+
+
+def test_two_processes_cannot_own_one_store(path):
+    """The second one to open it is refused."""
+    store = SQLiteStore(path, KEY)
+    with pytest.raises(StoreError, match="in use by another process"):
+        SQLiteStore(path, KEY)
+    store.close()
+    SQLiteStore(path, KEY).close()
