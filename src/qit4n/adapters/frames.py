@@ -16,13 +16,18 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 4
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Hello(Message, frozen=True, kw_only=True):
-    """First frame of a connection: ``purpose`` is kx, classical, quantum, ck or mc; ``link`` names a QKD link."""
+    """First frame of a connection: ``purpose`` is kx, classical, quantum, ck or mc.
+
+    The two channels of a QKD link name the ``link`` and carry the same random ``session``.
+    """
 
     purpose: str
     link: str = ""
+    session: str = ""
 
 
 class Frames(Generic[T]):
@@ -34,10 +39,13 @@ class Frames(Generic[T]):
         self._writer = writer
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(types)
+        self.finished = asyncio.Event()
 
-    def retype(self, types: type[T] | object) -> "Frames[T]":
+    def retype(self, types: "type[U] | object") -> "Frames[U]":
         """The same connection with another union of messages."""
-        return Frames(self._reader, self._writer, types)
+        other: Frames[U] = Frames(self._reader, self._writer, types)
+        other.finished = self.finished
+        return other
 
     def write(self, message: T) -> None:
         """Queue a message; it is not sent before the loop runs."""
@@ -47,6 +55,10 @@ class Frames(Generic[T]):
     async def send(self, message: T) -> None:
         """Send a message and wait while the peer is slow."""
         self.write(message)
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Wait while the peer is slow."""
         await self._writer.drain()
 
     async def receive(self) -> T:
@@ -65,8 +77,13 @@ class Frames(Generic[T]):
         except msgspec.MsgspecError as error:
             raise ProtocolError(f"unreadable frame of {size} bytes: {error}") from error
 
+    async def closed(self) -> None:
+        """Wait until the peer, who never speaks on this connection, closes it."""
+        await self._reader.read(1)
+
     async def close(self) -> None:
         """Close the connection; errors while closing do not matter."""
+        self.finished.set()
         self._writer.close()
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             await asyncio.wait_for(self._writer.wait_closed(), timeout=2)

@@ -134,6 +134,7 @@ class Network(Part, frozen=True, kw_only=True):
     applications: tuple[Application, ...] = ()
     demands: tuple[Demand, ...] = ()
     policies: Policies = Policies()
+    controller_host: Annotated[str, Meta(description="name or address at which the controller listens")] = "127.0.0.1"
     base_port: Annotated[
         int, Meta(ge=1024, le=65_000, description="first TCP port; see Network.ports", examples=[28000])
     ] = 28_000

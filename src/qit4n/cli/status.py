@@ -1,0 +1,103 @@
+"""``qit status``: stock, rate and QBER of every link; sites, pools and alarms."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from qit4n.node.controller import ask_status
+from qit4n.node.processes import network_of, state_directory
+from qit4n.refpoints import mc
+from qit4n.units import bits_text, rate_text
+
+COLOURS = {"running": "green", "resting": "cyan", "starting": "yellow", "no-key": "red", "down": "red"}
+
+
+def status(
+    state: Annotated[Path | None, typer.Option(help="state directory of the network")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="keep the tables up to date until Ctrl-C")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """Show the state of the running network."""
+    directory = state_directory(state)
+    network = network_of(directory)
+
+    def now() -> mc.NetworkStatus:
+        return asyncio.run(ask_status(network, directory))
+
+    if json_:
+        print(msgspec.json.encode(now()).decode())
+    elif not watch:
+        Console().print(tables(now()))
+    else:
+        with Live(tables(now()), refresh_per_second=4, screen=True) as live:
+            while True:
+                time.sleep(1)
+                live.update(tables(now()))
+
+
+def tables(report: mc.NetworkStatus) -> Group:
+    """The whole status for a terminal."""
+    parts = [links_table(report), sites_table(report), pools_table(report)]
+    parts += [Text(f"ALARM {alarm.text}. {alarm.advice}", style="bold red") for alarm in report.alarms]
+    return Group(*parts)
+
+
+def links_table(report: mc.NetworkStatus) -> Table:
+    """Links: state, stock, measured and predicted rate and QBER, blocks."""
+    table = Table(title=f"QKD links of {report.network}", title_justify="left")
+    for name in ("link", "from - to", "state"):
+        table.add_column(name)
+    for name in ("stock", "secret rate", "predicted", "QBER", "predicted", "blocks", "failed", "speed"):
+        table.add_column(name, justify="right")
+    for link in report.links:
+        table.add_row(
+            link.link,
+            " - ".join(link.ends),
+            Text(link.state, style=COLOURS.get(link.state, "")),
+            bits_text(link.stock_bits),
+            rate_text(link.secret_rate_bps),
+            rate_text(link.predicted_rate_bps),
+            f"{link.qber:.2%}",
+            f"{link.predicted_qber:.2%}",
+            str(link.blocks),
+            str(link.failed_blocks),
+            f"{link.emulation_speed:.2f}x",
+        )
+    return table
+
+
+def sites_table(report: mc.NetworkStatus) -> Table:
+    """Sites: process, uptime, memory."""
+    table = Table(title="Sites", title_justify="left")
+    table.add_column("site")
+    table.add_column("state")
+    for name in ("process", "up for", "memory", "unclaimed keys"):
+        table.add_column(name, justify="right")
+    for site in report.sites:
+        colour, word = ("green", "up") if site.up else ("red", "down")
+        memory = f"{site.memory_bytes / 1e6:.0f} MB"
+        uptime = f"{site.uptime_s:.0f} s"
+        table.add_row(site.site, Text(word, style=colour), str(site.pid), uptime, memory, str(site.unclaimed_keys))
+    return table
+
+
+def pools_table(report: mc.NetworkStatus) -> Table:
+    """End-to-end pools: what is ready, over which path."""
+    table = Table(title="End-to-end pools", title_justify="left")
+    table.add_column("from - to")
+    for name in ("ready", "target", "supplied"):
+        table.add_column(name, justify="right")
+    table.add_column("path")
+    for pool in report.pools:
+        path = "-".join(pool.path) if pool.path else Text("no path with key", style="yellow")
+        ready, target = bits_text(pool.ready_bits), bits_text(pool.target_bits)
+        table.add_row(f"{pool.source} - {pool.destination}", ready, target, bits_text(pool.supplied_bits), path)
+    return table

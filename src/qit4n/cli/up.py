@@ -1,0 +1,156 @@
+"""``qit up``: run a whole network on this machine, until Ctrl-C."""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from qit4n.adapters.certificates import issue_all
+from qit4n.cli.status import links_table, sites_table
+from qit4n.errors import NetworkFileError
+from qit4n.network.file import load
+from qit4n.network.generate import to_yaml
+from qit4n.network.model import Eavesdropper, Network
+from qit4n.node.processes import NETWORK_FILE, claim, run_until_stopped, state_root
+from qit4n.node.supervisor import Supervisor
+from qit4n.refpoints import mc
+from qit4n.units import bits_text, rate_text
+
+
+
+def up(
+    network: Annotated[str, typer.Argument(help="network file, or the name of an example")] = "two-data-centres",
+    state: Annotated[Path | None, typer.Option(help="state directory; default: one per network name")] = None,
+    base_port: Annotated[int | None, typer.Option(help="first TCP port, instead of the file's")] = None,
+    eavesdrop: Annotated[
+        list[str] | None, typer.Option(metavar="LINK=SHARE", help="emulate intercept-resend on a share of the pulses")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="one line of JSON when keys flow; then run on")] = False,
+) -> None:
+    """Start all processes of a network, restart what dies, stop all on Ctrl-C."""
+    described = _changed(load(network), base_port, eavesdrop or [])
+    directory = state or state_root() / described.name
+    run_until_stopped(_up(described, directory.resolve(), json_=json_))
+
+
+def _changed(network: Network, base_port: int | None, eavesdrop: list[str]) -> Network:
+    if base_port is not None:
+        network = msgspec.structs.replace(network, base_port=base_port)
+    for attack in eavesdrop:
+        link, _, share = attack.partition("=")
+        if link not in {one.id for one in network.links}:
+            raise NetworkFileError(f"--eavesdrop {attack}: no link {link} in network {network.name}")
+        try:
+            eavesdropper = Eavesdropper(intercept_fraction=min(max(float(share or "1"), 0.0), 1.0))
+        except ValueError as error:
+            raise NetworkFileError(f"--eavesdrop {attack}: the share must be a number, such as 0.25") from error
+        links = tuple(
+            msgspec.structs.replace(one, eavesdropper=eavesdropper) if one.id == link else one for one in network.links
+        )
+        network = msgspec.structs.replace(network, links=links)
+    return network
+
+
+def prepare(network: Network, state: Path) -> None:
+    """Make the state directory: the network file that runs there, certificates, pre-shared keys."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim(state)
+    written = state / f"{NETWORK_FILE}.new"
+    written.write_text(to_yaml(network), encoding="utf-8")
+    written.replace(state / NETWORK_FILE)
+    issue_all(network, state)
+
+
+async def _up(network: Network, state: Path, *, json_: bool) -> None:
+    screen = Console(stderr=True, soft_wrap=True, highlight=False)
+    prepare(network, state)
+    supervisor = Supervisor(network, state, told=lambda text: screen.print(f"  {text}"))
+    screen.print(f"network [bold]{network.name}[/]: {len(network.sites)} sites, {len(network.links)} links; state {state}")
+    async with supervisor.running():
+        with screen.status("starting the processes") as line:
+            report = await supervisor.until_ready(lambda status: line.update(progress(status)))
+        if json_:
+            print(ready_line(network, state), flush=True)
+        else:
+            _show_ready(screen, network, state, report)
+        await asyncio.Event().wait()
+
+
+def progress(status: mc.NetworkStatus) -> str:
+    """One line: how far the network is from supplying keys."""
+    up_now = sum(site.up for site in status.sites)
+    with_key = sum(link.stock_bits > 0 for link in status.links)
+    ready = sum(pool.ready_bits > 0 for pool in status.pools)
+    stock = bits_text(sum(link.stock_bits for link in status.links))
+    alarms = f"; {len(status.alarms)} alarms: {status.alarms[0].text}" if status.alarms else ""
+    return (
+        f"sites up {up_now}/{len(status.sites)}, links with key {with_key}/{len(status.links)} ({stock}), "
+        f"pools with key {ready}/{len(status.pools)}{alarms}"
+    )
+
+
+def applications(network: Network, state: Path) -> dict[str, dict[str, str]]:
+    """What an application needs to get keys: base URL of its KME and its three files."""
+    found = {}
+    for application in network.applications:
+        files = state / "applications" / application.id
+        host = network.site(application.site).host
+        found[application.id] = {
+            "kme": f"https://{host}:{network.kme_port(application.site)}",
+            "cert": str(files / "cert.pem"),
+            "key": str(files / "key.pem"),
+            "ca": str(files / "ca.pem"),
+            "site": application.site,
+        }
+    return found
+
+
+def ready_line(network: Network, state: Path) -> str:
+    """The line for scripts, see ``qit up --json``."""
+    return msgspec.json.encode(
+        {"ready": True, "dashboard": None, "applications": applications(network, state)}
+    ).decode()
+
+
+def _show_ready(screen: Console, network: Network, state: Path, report: mc.NetworkStatus) -> None:
+    screen.print(links_table(report))
+    screen.print(sites_table(report))
+    memory = [site.memory_bytes for site in report.sites]
+    screen.print(f"memory per site: {max(memory) / 1e6:.0f} MB at most, {sum(memory) / 1e9:.2f} GB in all")
+    rate = sum(link.secret_rate_bps for link in report.links)
+    screen.print(f"keys flow: {rate_text(rate)} of secret key over all links. Ctrl-C stops the network.\n")
+    if network.demands:
+        screen.print("Get a key at one site, and the same key by its id at the other:\n")
+        screen.print(two_requests(network, state), markup=False)
+
+
+def two_requests(network: Network, state: Path) -> str:
+    """Two ready-to-paste requests with curl, and the same with qit."""
+    master, slave = network.demands[0].between
+    found = applications(network, state)
+
+    def curl(who: str, path: str) -> str:
+        files = found[who]
+        return (
+            f"curl --cacert {files['ca']} --cert {files['cert']} --key {files['key']} \\\n"
+            f"  '{files['kme']}/api/v1/keys/{path}'"
+        )
+
+    qit = Path(sys.argv[0]) if Path(sys.argv[0]).name == "qit" and shutil.which("qit") is None else "qit"
+    return "\n".join(
+        [
+            curl(master, f"{slave}/enc_keys"),
+            curl(slave, f"{master}/dec_keys?key_ID=KEY_ID"),
+            "",
+            f"{qit} key get {slave} --as {master} --state {state}",
+            f"{qit} key dec {master} KEY_ID --as {slave} --state {state}",
+            f"{qit} status --state {state}",
+        ]
+    )
+
+

@@ -1,0 +1,87 @@
+"""Durable before visible: steps of a machine are written to the store, then their actions are carried out.
+
+One thread writes; while it does, further steps gather and share the next commit (group commit). Actions are
+carried out in the order of the steps, so that nothing that was sent can overtake what was sent before.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from qit4n.errors import StoreError
+from qit4n.keys.step import Action, Step
+from qit4n.keys.store import Store, Write
+
+log = logging.getLogger(__name__)
+
+
+class Perform(Protocol):
+    """Carries out one action whose step is durable."""
+
+    def __call__(self, action: Action, /) -> None: ...
+
+
+class Journal:
+    """Commits steps of one store in order."""
+
+    def __init__(self, store: Store, perform: Perform, failed: Callable[[StoreError], None]) -> None:
+        """``failed`` is called when a commit failed: all steps of it, and those that wait, are lost."""
+        self._store = store
+        self._perform = perform
+        self._failed = failed
+        self._waiting: list[tuple[Step, asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+        self.failure: StoreError | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+
+    def submit(self, step: Step) -> asyncio.Future[None]:
+        """Queue a step. The future ends when the step is durable and its actions are carried out."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_ignore)
+        self._waiting.append((step, done))
+        self._wake.set()
+        return done
+
+    async def run(self) -> None:
+        """Commit until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._waiting = self._waiting, []
+            writes = [write for step, _ in batch for write in step.writes]
+            try:
+                if writes:
+                    await self._commit(writes)
+                    self.failure = None
+            except StoreError as error:
+                self._lose(batch, error)
+                continue
+            for step, done in batch:
+                for action in step.actions:
+                    self._perform(action)
+                if not done.done():
+                    done.set_result(None)
+
+    async def _commit(self, writes: list[Write]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, writes)
+
+    def _lose(self, batch: list[tuple[Step, "asyncio.Future[None]"]], error: StoreError) -> None:
+        log.error("the key store does not take writes: %s", error)
+        self.failure = error
+        lost, self._waiting = batch + self._waiting, []
+        for _, done in lost:
+            if not done.done():
+                done.set_exception(error)
+        self._failed(error)
+
+    def close(self) -> None:
+        """End the writing thread after its present commit."""
+        self._thread.shutdown(wait=True)
+
+
+def _ignore(done: "asyncio.Future[None]") -> None:
+    """Mark the exception as seen: not everybody who submits waits."""
+    if not done.cancelled():
+        done.exception()

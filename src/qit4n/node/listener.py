@@ -1,0 +1,50 @@
+"""Incoming TLS connections between processes of the network: check who it is, read the Hello, hand over."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+
+from qit4n.adapters import tls
+from qit4n.adapters.frames import Frames, Hello
+from qit4n.errors import AddressInUseError, QitError
+from qit4n.refpoints import Message
+
+log = logging.getLogger(__name__)
+
+HELLO_LIMIT_S = 5.0
+
+Serve = Callable[[tls.Identity, Hello, Frames[Message]], Awaitable[None]]
+
+
+async def listen(
+    host: str, port: int, context: ssl.SSLContext, serve: Serve, *, who: str
+) -> asyncio.AbstractServer:
+    """Serve connections at ``host``:``port``; ``who`` names the process in errors.
+
+    Raises:
+        AddressInUseError: somebody else listens there.
+    """
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames: Frames[Message] = Frames(reader, writer, Hello)
+        try:
+            identity = tls.peer_identity(writer.get_extra_info("ssl_object"))
+            async with asyncio.timeout(HELLO_LIMIT_S):
+                hello = await frames.receive()
+            if isinstance(hello, Hello):
+                await serve(identity, hello, frames)
+        except (OSError, EOFError, TimeoutError) as error:
+            log.debug("a connection to %s ended: %s", who, error or type(error).__name__)
+        except QitError as error:
+            log.warning("a connection to %s was refused: %s", who, error)
+        finally:
+            await frames.close()
+
+    try:
+        return await asyncio.start_server(accept, host, port, ssl=context, backlog=128)
+    except OSError as error:
+        raise AddressInUseError(
+            f"{who} cannot listen at {host}:{port}: {error.strerror or error}; "
+            "another network may be running there: stop it, or change base_port in the network file"
+        ) from error

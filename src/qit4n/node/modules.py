@@ -1,0 +1,143 @@
+"""Drivers of emulated QKD modules: they run the emulator and a distillation session over two connections.
+
+The transmitter's site connects to the receiver's site twice: the *quantum channel* carries emulated light, the
+*classical channel* the authenticated discussion. Key managers see neither; they get finished blocks at Kq-1 and
+say at Kq-2 when the stock is full. Whatever goes wrong on a connection ends the session at both ends, and a new
+one starts: bits are wasted, never repeated.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from qit4n.adapters.frames import Frames
+from qit4n.adapters.system import SystemClock, system_entropy
+from qit4n.errors import ProtocolError, QitError
+from qit4n.keys.step import Step
+from qit4n.network.model import Link, Network
+from qit4n.node.journal import Journal
+from qit4n.node.onetimekeys import OneTimeKeys
+from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
+from qit4n.quantum.distillation import session
+from qit4n.quantum.link import physics_of, predict
+from qit4n.refpoints import Message, kq1, kq2
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+RATE_BLOCKS = 20
+
+T = TypeVar("T")
+Deliver = Callable[[kq1.QKDKey, Step], Awaitable[None]]
+
+
+class ModuleDriver:
+    """What both ends share: the thread, the state that is reported, and the carrying out of actions."""
+
+    role = ""
+
+    def __init__(
+        self, network: Network, link: Link, keys: OneTimeKeys, journal: Journal, deliver: Deliver
+    ) -> None:
+        """Drive one end of ``link``."""
+        self.network = network
+        self.link = link
+        self.physics: DecoyBB84 = physics_of(network, link)
+        self.prediction: Prediction = predict(network, link)
+        self.keys = keys
+        self.state = kq2.ModuleState(link=link.id, role=self.role, state="starting")
+        self.clock = SystemClock()
+        self.dice = np.random.default_rng(int.from_bytes(system_entropy(16)))  # noqa: TID251 - the emulated nature
+        self._journal = journal
+        self._deliver = deliver
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"module-{link.id}")
+        self._recent: deque[tuple[int, float]] = deque(maxlen=RATE_BLOCKS)
+
+    def settings(self) -> session.Settings:
+        """What the file and the policies say of the distillation of this link."""
+        policies, module = self.network.policies, self.network.modules[self.link.module]
+        return session.Settings(
+            link=self.link.id,
+            block_bits=module.block_bits,
+            epsilon_secrecy=policies.epsilon_secrecy,
+            epsilon_correctness=policies.epsilon_correctness,
+            max_qber=policies.max_qber,
+            physics=self.physics,
+        )
+
+    async def run(self) -> None:
+        """Hold a session whenever both ends are there; for ever."""
+        while True:
+            try:
+                await self.hold_session()
+            except (OSError, EOFError, TimeoutError, QitError) as error:
+                log.info("link %s: session ended: %s", self.link.id, error or type(error).__name__)
+            self.change(state="down")
+            await asyncio.sleep(RETRY_S)
+
+    async def hold_session(self) -> None:
+        """Connect, distil until something ends it."""
+        raise NotImplementedError
+
+    def control(self, order: kq2.RunModule) -> None:
+        """Kq-2: run, or rest because the stock is full."""
+
+    async def accept(self, peer: str, purpose: str, session_id: str, frames: Frames[Message]) -> None:
+        """A channel that the other end opened."""
+        raise ProtocolError(f"site {peer} opens the {purpose} channel {session_id} of link {self.link.id} to the transmitter")
+
+    def change(self, **values: Any) -> None:
+        """Update the reported state."""
+        self.state = msgspec.structs.replace(self.state, **values)
+
+    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run numerical work beside the event loop, one piece at a time per module."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def perform(self, actions: Sequence[session.Action], channel: Frames[Any]) -> None:
+        """Carry out a session's actions in order, each durable before the next."""
+        for action in actions:
+            match action:
+                case session.Send(message):
+                    await channel.send(message)
+                case session.SpendKey(name):
+                    await self._journal.submit(self.keys.spend(name))
+                case session.Deliver(key, harvest):
+                    await self._deliver(key, self.keys.keep(*harvest))
+                    self._account(key.account)
+                case session.Abort():
+                    self._failed(action)
+
+    def _account(self, account: kq1.SecurityAccount) -> None:
+        self._recent.append((account.key_bits, account.duration_s))
+        self.change(
+            state="running" if self.state.state != "resting" else "resting",
+            blocks=self.state.blocks + 1,
+            qber=account.qber,
+            sifted_rate_bps=account.sifted_bits / account.duration_s,
+            secret_rate_bps=self._secret_rate(),
+            reason="",
+            detail="",
+        )
+
+    def _failed(self, abort: session.Abort) -> None:
+        log.warning("link %s: block without key (%s): %s", self.link.id, abort.reason, abort.text)
+        self._recent.append((0, self.prediction.block_duration_s))
+        self.change(
+            state="no-key",
+            failed_blocks=self.state.failed_blocks + 1,
+            secret_rate_bps=self._secret_rate(),
+            reason=abort.reason,
+            detail=abort.text,
+            qber=abort.qber if abort.qber is not None else self.state.qber,
+        )
+
+    def _secret_rate(self) -> float:
+        duration = sum(seconds for _, seconds in self._recent)
+        return sum(bits for bits, _ in self._recent) / duration if duration else 0.0

@@ -1,0 +1,95 @@
+"""Outgoing connections of a site's key manager (Kx): one to each other site it has something to say to."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+
+from qit4n.adapters import tls
+from qit4n.adapters.frames import Frames, Hello
+from qit4n.errors import CertificateError, QitError
+from qit4n.network.model import Network
+from qit4n.node.tasks import first_of
+from qit4n.refpoints import Message, kx
+
+log = logging.getLogger(__name__)
+
+CONNECT_LIMIT_S = 5.0
+RETRY_S = 0.5
+QUEUE_LIMIT = 10_000
+
+
+async def connect(
+    host: str, port: int, context: ssl.SSLContext, *, role: str, name: str, hello: Hello
+) -> Frames[Message]:
+    """Open a TLS connection to the process that holds the certificate of ``role`` and ``name``.
+
+    Raises:
+        OSError: nobody answers.
+        CertificateError: somebody else answers.
+    """
+    async with asyncio.timeout(CONNECT_LIMIT_S):
+        reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+    identity = tls.peer_identity(writer.get_extra_info("ssl_object"))
+    if (identity.role, identity.id) != (role, name):
+        writer.close()
+        raise CertificateError(f"{host}:{port} is {identity.role} {identity.id}, expected {role} {name}")
+    frames: Frames[Message] = Frames(reader, writer, Message)
+    frames.write(hello)
+    return frames
+
+
+class Peer:
+    """The way to one other key manager. What cannot be sent is dropped: the machines repeat what matters."""
+
+    def __init__(
+        self, network: Network, site: str, context: ssl.SSLContext, connected: Callable[[str], None]
+    ) -> None:
+        """Connect to ``site`` and keep connected; ``connected`` is called each time."""
+        self._host = network.site(site).host
+        self._port = network.key_manager_port(site)
+        self._site = site
+        self._context = context
+        self._connected = connected
+        self._queue: asyncio.Queue[kx.KxMessage] = asyncio.Queue(QUEUE_LIMIT)
+        self.up = False
+
+    def send(self, message: kx.KxMessage) -> None:
+        """Queue a message, or drop it while there is no connection."""
+        if self.up and not self._queue.full():
+            self._queue.put_nowait(message)
+
+    async def run(self) -> None:
+        """Keep the connection until cancelled."""
+        while True:
+            try:
+                await self._serve()
+            except (OSError, EOFError, TimeoutError, QitError) as error:
+                log.info("no way to site %s: %s", self._site, error or type(error).__name__)
+            finally:
+                self.up = False
+            await asyncio.sleep(RETRY_S)
+
+    async def _serve(self) -> None:
+        frames = await connect(
+            self._host, self._port, self._context, role="site", name=self._site, hello=Hello(purpose="kx")
+        )
+        self._queue = asyncio.Queue(QUEUE_LIMIT)
+        self.up = True
+        self._connected(self._site)
+        try:
+            await first_of(self._watch(frames), self._pump(frames))
+        finally:
+            await frames.close()
+
+    @staticmethod
+    async def _watch(frames: Frames[Message]) -> None:
+        await frames.closed()
+        raise EOFError("connection closed by the peer")
+
+    async def _pump(self, frames: Frames[Message]) -> None:
+        while True:
+            frames.write(await self._queue.get())
+            while not self._queue.empty():
+                frames.write(self._queue.get_nowait())
+            await frames.drain()

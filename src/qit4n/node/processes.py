@@ -1,0 +1,121 @@
+"""What the processes of a network share on one machine: the state directory and how to run until told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from qit4n.errors import NotReadyError, UnknownNetworkError
+from qit4n.network.file import load
+from qit4n.network.model import Network
+
+NETWORK_FILE = "network.yaml"
+
+
+def state_root() -> Path:
+    """Where networks keep their state by default: the user's state directory (XDG base directories)."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "qit4n"
+
+
+def state_directory(state: Path | None) -> Path:
+    """The state directory meant: ``state``, or the one network that has state below the default root.
+
+    Raises:
+        UnknownNetworkError: there is none, or there are several and none was named.
+    """
+    if state is not None:
+        if not (state / NETWORK_FILE).is_file():
+            raise UnknownNetworkError(f"{state} is not the state directory of a network: it holds no {NETWORK_FILE}")
+        return state
+    found = sorted(path.parent for path in state_root().glob(f"*/{NETWORK_FILE}"))
+    if len(found) == 1:
+        return found[0]
+    running = [path for path in found if is_running(path)]
+    if len(running) == 1:
+        return running[0]
+    names = ", ".join(path.name for path in found) or "none"
+    raise UnknownNetworkError(f"name a state directory with --state; below {state_root()} there are: {names}")
+
+
+def network_of(state: Path) -> Network:
+    """The network whose state a directory keeps."""
+    return load(str(state / NETWORK_FILE))
+
+
+def claim(state: Path) -> None:
+    """Write this process down as the supervisor of a state directory.
+
+    Raises:
+        NotReadyError: another one is at work there.
+    """
+    if is_running(state):
+        raise NotReadyError(f"a network runs with state {state} already (process {_supervisor(state)}); stop it first")
+    (state / "supervisor.pid").write_text(str(os.getpid()), encoding="ascii")
+
+
+def is_running(state: Path) -> bool:
+    """Whether a supervisor is at work in a state directory."""
+    pid = _supervisor(state)
+    if pid is None or pid == os.getpid():
+        return False
+    with contextlib.suppress(OSError):
+        return b"qit" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def _supervisor(state: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        return int((state / "supervisor.pid").read_text(encoding="ascii"))
+    return None
+
+
+def run_until_stopped(main: Coroutine[Any, Any, None], *, supervised: bool = False) -> None:
+    """Run on uvloop until SIGINT or SIGTERM, or, if supervised, until standard input closes."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_until_stopped(main, supervised=supervised))
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _until_stopped(main: Coroutine[Any, Any, None], *, supervised: bool) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if supervised:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, stop)
+    work, stopped = asyncio.ensure_future(main), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not work.done():
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        return
+    work.result()
+
+
+def _stop_at_end(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
+
+
+def log_to_standard_error() -> None:
+    """One line per event: time, level, module, text. Never a key."""
+    logging.basicConfig(
+        level=os.environ.get("QIT_LOG", "INFO").upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )

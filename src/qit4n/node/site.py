@@ -1,0 +1,251 @@
+"""The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
+
+import asyncio
+import itertools
+import logging
+import os
+from pathlib import Path
+
+from qit4n.adapters import http014, tls
+from qit4n.adapters.frames import Frames, Hello
+from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
+from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
+from qit4n.keys.manager import KeyManager
+from qit4n.keys.step import Action, Answer, Control, Send, Step
+from qit4n.network.model import Network
+from qit4n.node.journal import Journal
+from qit4n.node.listener import listen
+from qit4n.node.modules import ModuleDriver
+from qit4n.node.onetimekeys import load_keys
+from qit4n.node.peers import Peer, connect
+from qit4n.node.receiver import ReceiverDriver
+from qit4n.node.tasks import first_of
+from qit4n.node.transmitter import TransmitterDriver
+from qit4n.refpoints import Message, ak, ck, kq1, kx
+
+log = logging.getLogger(__name__)
+
+TIMER_S = 0.2
+REPORT_S = 0.5
+RETRY_S = 0.5
+
+
+class SiteProcess:
+    """Everything of one site, run until cancelled."""
+
+    def __init__(self, network: Network, site: str, state: Path) -> None:
+        """Open the store and read the certificates of ``state``/sites/``site``; bind nothing yet."""
+        self._network = network
+        self._site = site
+        self._directory = state / "sites" / site
+        self._clock = SystemClock()
+        self._started_at = self._clock.now()
+        self._server_tls = tls.server_context(self._directory)
+        self._client_tls = tls.client_context(self._directory)
+        self._store = SQLiteStore(self._directory / "store.db", _read_key(self._directory / "store.key"))
+        self._journal = Journal(self._store, self._perform, self._store_failed)
+        self._damage = ""
+        self._table = ck.RelayTable(version=0, pools=())
+        self._manager = self._load()
+        self._requests: dict[int, asyncio.Future[ak.Reply]] = {}
+        self._numbers = itertools.count()
+        others = [other.id for other in network.sites if other.id != site]
+        self._peers = {other: Peer(network, other, self._client_tls, self._connected) for other in others}
+        self._modules: dict[str, ModuleDriver] = {}
+
+    def _load(self) -> KeyManager:
+        manager = KeyManager(self._network, self._site, system_entropy, self._store)
+        for record in self._store.damaged:
+            log.error("a record of the key store failed authentication and is left out: %s", record)
+        if self._store.damaged:
+            self._damage = f"{len(self._store.damaged)} records of the key store are damaged and left out"
+        return manager
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        host, site = self._network.site(self._site).host, self._site
+        self._modules = self._drivers()
+        kme = await http014.serve(
+            host,
+            self._network.kme_port(site),
+            tls.server_context_for_applications(self._directory),
+            self.request,
+            network=self._network.name,
+        )
+        try:
+            port = self._network.key_manager_port(site)
+            async with await listen(host, port, self._server_tls, self._serve, who=f"site {site}"):
+                await first_of(
+                    self._journal.run(),
+                    self._timer(),
+                    self._report_for_ever(),
+                    *(peer.run() for peer in self._peers.values()),
+                    *(module.run() for module in self._modules.values()),
+                )
+        finally:
+            await kme.cleanup()
+            self._journal.close()
+            self._store.close()
+
+    def _drivers(self) -> dict[str, ModuleDriver]:
+        drivers: dict[str, ModuleDriver] = {}
+        for link in self._network.links_of(self._site):
+            keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")
+            common = (self._network, link, keys, self._journal, self._deliver)
+            if link.ends[0] == self._site:
+                drivers[link.id] = TransmitterDriver(*common, self._client_tls)
+            else:
+                drivers[link.id] = ReceiverDriver(*common)
+        return drivers
+
+    # inputs of the key manager
+
+    def _submit(self, step: Step) -> "asyncio.Future[None]":
+        return self._journal.submit(step)
+
+    def _connected(self, peer: str) -> None:
+        self._submit(self._manager.connected(peer))
+
+    async def _deliver(self, key: kq1.QKDKey, extra: Step) -> None:
+        """Kq-1: durable when this returns, together with ``extra``."""
+        step = self._manager.receive_qkd_key(key, self._clock.now())
+        step.writes += extra.writes
+        await self._submit(step)
+
+    async def request(self, request: ak.Request) -> ak.Reply:
+        """Ak: ask the key manager and wait for its answer."""
+        number = next(self._numbers)
+        answer: asyncio.Future[ak.Reply] = asyncio.get_running_loop().create_future()
+        self._requests[number] = answer
+        try:
+            self._submit(self._manager.request(number, request, self._clock.now()))
+            return await answer
+        finally:
+            self._requests.pop(number, None)
+
+    async def _timer(self) -> None:
+        while True:
+            await asyncio.sleep(TIMER_S)
+            self._submit(self._manager.timer(self._clock.now()))
+
+    async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
+        if identity.role != "site" or identity.id not in self._peers:
+            raise CertificateError(f"{identity.role} {identity.id} may not connect to site {self._site}")
+        if hello.purpose == "kx":
+            await self._serve_peer(identity.id, frames.retype(kx.KxMessage))
+        elif hello.link in self._modules:
+            await self._modules[hello.link].accept(identity.id, hello.purpose, hello.session, frames)
+        else:
+            raise ProtocolError(f"site {identity.id} asks for {hello.purpose} of link {hello.link!r}")
+
+    async def _serve_peer(self, peer: str, frames: Frames[Message]) -> None:
+        while True:
+            message = await frames.receive()
+            try:
+                self._submit(self._manager.receive(peer, message, self._clock.now()))  # type: ignore[arg-type]
+            except QitError as error:
+                log.warning("%s of site %s refused: %s", type(message).__name__, peer, error)
+
+    # actions of the key manager
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Send(site, message):
+                self._peers[site].send(message)
+            case Answer(number, reply):
+                waiting = self._requests.get(number)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(reply)
+            case Control(order):
+                self._modules[order.link].control(order)
+
+    def _store_failed(self, error: StoreError) -> None:
+        """Nothing that was not written was said; start again from what is on the disk."""
+        refused = ak.Refused(reason="not-ready", text=f"the key store of this site does not take writes: {error}")
+        for waiting in self._requests.values():
+            if not waiting.done():
+                waiting.set_result(refused)
+        self._manager = self._load()
+        self._manager.order(self._table, self._clock.now())
+
+    # Ck
+
+    async def _report_for_ever(self) -> None:
+        while True:
+            try:
+                await self._report()
+            except (OSError, EOFError, TimeoutError, QitError) as error:
+                log.info("no way to the controller: %s", error or type(error).__name__)
+            await asyncio.sleep(RETRY_S)
+
+    async def _report(self) -> None:
+        frames = await connect(
+            self._network.controller_host,
+            self._network.controller_port(),
+            self._client_tls,
+            role="controller",
+            name=self._network.name,
+            hello=Hello(purpose="ck"),
+        )
+        try:
+            await first_of(self._send_reports(frames), self._take_tables(frames.retype(ck.RelayTable)))
+        finally:
+            await frames.close()
+
+    async def _send_reports(self, frames: Frames[Message]) -> None:
+        while True:
+            await frames.send(self._site_report())
+            await asyncio.sleep(REPORT_S)
+
+    async def _take_tables(self, frames: Frames[Message]) -> None:
+        while True:
+            table = await frames.receive()
+            if isinstance(table, ck.RelayTable):
+                self._table = table
+                self._submit(self._manager.order(table, self._clock.now()))
+
+    def _site_report(self) -> ck.SiteReport:
+        manager = self._manager
+        return ck.SiteReport(
+            site=self._site,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            memory_bytes=memory_bytes(),
+            links=tuple(
+                ck.LinkReport(
+                    link=stock.link,
+                    peer=stock.peer,
+                    sendable_bits=8 * stock.send.available_bytes,
+                    receivable_bits=8 * stock.receive.available_bytes,
+                    module=self._modules[stock.link].state,
+                )
+                for stock in manager.kma.stocks.values()
+            ),
+            pools=tuple(
+                ck.PoolReport(
+                    peer=pool.peer,
+                    ready_bits=8 * pool.ready.available_bytes,
+                    target_bits=8 * pool.target_bytes,
+                    relayed_bits=8 * pool.relayed_bytes,
+                    supplied_bits=8 * pool.supplied_bytes,
+                    last_refusal=pool.last_refusal,
+                )
+                for pool in manager.pools.outgoing.values()
+            ),
+            unclaimed_keys=manager.ksa.unclaimed_keys,
+            relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
+            fault=str(self._journal.failure or self._damage),
+        )
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; make it with: qit pki FILE --state DIR") from error
+    if len(key) != 32:  # noqa: PLR2004
+        raise StoreError(f"{path} holds {len(key)} bytes, 32 expected; restore it: without it the store is lost")
+    return key
+
+

@@ -1,0 +1,169 @@
+"""The supervisor of a network on one machine: starts every process, restarts what dies, stops all together."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qit4n.errors import AddressInUseError, QitError, StoreError
+from qit4n.network.model import Network
+from qit4n.node.controller import ask_status
+from qit4n.refpoints import mc
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+STEADY_S = 10.0
+STOP_LIMIT_S = 5.0
+POLL_S = 0.25
+
+
+@dataclass
+class Child:
+    """One process of the network."""
+
+    name: str
+    arguments: tuple[str, ...]
+    log_file: Path
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+    fatal: str = ""
+    pause_s: float = field(default=FIRST_PAUSE_S)
+
+    async def start(self) -> None:
+        """Start it. Its standard input stays open as long as this process lives: when that ends, it stops."""
+        with self.log_file.open("ab") as output:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "qit4n.cli.main",
+                *self.arguments,
+                "--supervised",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    async def watch(self, told: Callable[[str], None]) -> None:
+        """Restart it whenever it ends, with growing pauses while it does not hold."""
+        loop = asyncio.get_running_loop()
+        while self.process is not None:
+            started = loop.time()
+            code = await self.process.wait()
+            self.pause_s = FIRST_PAUSE_S if loop.time() - started > STEADY_S else min(2 * self.pause_s, LONGEST_PAUSE_S)
+            self.fatal = self._last_line() if code > 0 else ""
+            told(f"{self.name} ended ({_reason(code)}){': ' + self.fatal if self.fatal else ''}; restarting it")
+            await asyncio.sleep(self.pause_s)
+            self.restarts += 1
+            await self.start()
+
+    def _last_line(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return lines[-1] if lines else ""
+        return ""
+
+    async def stop(self) -> None:
+        """End it, gently first."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(STOP_LIMIT_S):
+                await self.process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
+def _reason(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+class Supervisor:
+    """All processes of one network."""
+
+    def __init__(self, network: Network, state: Path, told: Callable[[str], None]) -> None:
+        """``told`` takes sentences for the person at the terminal."""
+        self._network = network
+        self._state = state
+        self._told = told
+        names = [("controller", ("controller",)), *((f"site {s.id}", ("node", s.id)) for s in network.sites)]
+        logs = state / "logs"
+        logs.mkdir(exist_ok=True)
+        self.children = [
+            Child(name, (*arguments, "--state", str(state)), logs / f"{name.replace(' ', '-')}.log")
+            for name, arguments in names
+        ]
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start all; stop all at the end."""
+        await self._check_ports()
+        watches: list[asyncio.Task[None]] = []
+        try:
+            for child in self.children:
+                await child.start()
+                watches.append(asyncio.create_task(child.watch(self._told)))
+            yield
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+            await asyncio.gather(*(child.stop() for child in self.children))
+
+    async def _check_ports(self) -> None:
+        wanted = [("the controller", self._network.controller_host, self._network.controller_port())]
+        for site in self._network.sites:
+            wanted.append((f"site {site.id}", site.host, self._network.key_manager_port(site.id)))
+            wanted.append((f"the KME of site {site.id}", site.host, self._network.kme_port(site.id)))
+        for who, host, port in wanted:
+            try:
+                server = await asyncio.start_server(lambda *_: None, host, port)
+            except OSError as error:
+                raise AddressInUseError(
+                    f"{who} cannot listen at {host}:{port}: {error.strerror}; stop what runs there, or give another "
+                    "base_port (in the network file, or qit up --base-port)"
+                ) from error
+            server.close()
+            await server.wait_closed()
+
+    async def status(self) -> mc.NetworkStatus | None:
+        """The controller's view, or None while it does not answer."""
+        with contextlib.suppress(QitError):
+            return await ask_status(self._network, self._state)
+        return None
+
+    async def until_ready(self, progress: Callable[[mc.NetworkStatus], None]) -> mc.NetworkStatus:
+        """Wait until every demand has key ready in both directions.
+
+        Raises:
+            StoreError: a process cannot go on whatever is tried, for example because its store is damaged.
+        """
+        while True:
+            status = await self.status()
+            if status is not None:
+                progress(status)
+                if is_ready(self._network, status):
+                    return status
+            self._check_children()
+            await asyncio.sleep(POLL_S)
+
+    def _check_children(self) -> None:
+        for child in self.children:
+            if child.restarts > 2 and child.fatal:  # noqa: PLR2004 - three starts with the same end
+                raise StoreError(f"{child.name} does not start: {child.fatal} (log: {child.log_file})")
+
+
+def is_ready(network: Network, status: mc.NetworkStatus) -> bool:
+    """Whether every end-to-end pool can supply a key of the default size."""
+    up = all(site.up for site in status.sites)
+    return up and all(pool.ready_bits >= network.policies.key_size_bits for pool in status.pools)

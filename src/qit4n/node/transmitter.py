@@ -1,0 +1,155 @@
+"""Driver of the transmitter's module: fires emulated light at the pace of the laser, answers the receiver."""
+
+import asyncio
+import ssl
+
+from qit4n.adapters.frames import Frames, Hello
+from qit4n.adapters.system import system_entropy
+from qit4n.network.model import Link, Network
+from qit4n.node.journal import Journal
+from qit4n.node.modules import Deliver, ModuleDriver, OneTimeKeys
+from qit4n.node.peers import connect
+from qit4n.node.tasks import first_of
+from qit4n.quantum.distillation import messages, session
+from qit4n.quantum.emulated.eavesdropper import InterceptResend
+from qit4n.quantum.emulated.light import Light
+from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
+from qit4n.refpoints import Message, kq2
+
+CLICKS_PER_SEGMENT = 10_000
+SEGMENT_LIMITS_S = (0.02, 0.5)
+SEGMENTS_IN_FLIGHT = 4
+LATE_LIMIT_S = 1.0
+SPEED_WINDOW_S = 2.0
+
+
+class Pace:
+    """Emulated time follows the clock: never ahead of it; when the machine is too slow, behind it, and says so."""
+
+    def __init__(self, pulse_rate_hz: float, now: float) -> None:
+        """Start at ``now`` with no pulse emitted."""
+        self._rate = pulse_rate_hz
+        self.restart(now)
+
+    def restart(self, now: float) -> None:
+        """Begin anew, after a rest."""
+        self._due = now
+        self._window_start = now
+        self._emitted_s = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """Seconds to wait before the next segment may be emitted."""
+        if now - self._due > LATE_LIMIT_S:
+            self._due = now
+        return max(0.0, self._due - now)
+
+    def emitted(self, pulses: int) -> None:
+        """Account for a segment."""
+        self._due += pulses / self._rate
+        self._emitted_s += pulses / self._rate
+
+    def speed(self, now: float) -> float | None:
+        """Emulated seconds per second of the clock over the last window, when one is complete."""
+        elapsed = now - self._window_start
+        if elapsed < SPEED_WINDOW_S:
+            return None
+        speed = self._emitted_s / elapsed
+        self._window_start, self._emitted_s = now, 0.0
+        return speed
+
+
+class TransmitterDriver(ModuleDriver):
+    """The transmitter's end of a link. It opens both channels."""
+
+    role = "transmitter"
+
+    def __init__(
+        self,
+        network: Network,
+        link: Link,
+        keys: OneTimeKeys,
+        journal: Journal,
+        deliver: Deliver,
+        context: ssl.SSLContext,
+    ) -> None:
+        """Drive the transmitter of ``link``."""
+        super().__init__(network, link, keys, journal, deliver)
+        self._context = context
+        self._may_run = asyncio.Event()
+        self._may_run.set()
+        seconds = CLICKS_PER_SEGMENT / self.prediction.sifted_rate_bps if self.prediction.sifted_rate_bps else 1.0
+        low, high = SEGMENT_LIMITS_S
+        self._segment_pulses = int(self.physics.pulse_rate_hz * min(max(seconds, low), high))
+        self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
+
+    def control(self, order: kq2.RunModule) -> None:
+        """Kq-2: run, or rest because the stock is full."""
+        if order.run:
+            self._may_run.set()
+        else:
+            self._may_run.clear()
+
+    async def _connect(self, purpose: str, session_id: str) -> Frames[Message]:
+        receiver = self.link.ends[1]
+        hello = Hello(purpose=purpose, link=self.link.id, session=session_id)
+        port = self.network.key_manager_port(receiver)
+        return await connect(
+            self.network.site(receiver).host, port, self._context, role="site", name=receiver, hello=hello
+        )
+
+    async def hold_session(self) -> None:
+        """Open both channels, fire and distil until one of them closes."""
+        session_id = system_entropy(16).hex()
+        classical = (await self._connect("classical", session_id)).retype(messages.ClassicalMessage)
+        quantum = (await self._connect("quantum", session_id)).retype(Light)
+        self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
+        emulator = EmulatedTransmitter(self.physics, self.dice)
+        machine = session.TransmitterSession(
+            self.settings(), system_entropy, self.keys.listed(), emulator.prepared
+        )
+        if self.state.state in {"starting", "down"}:
+            self.change(state="running")
+        try:
+            await first_of(self._fire(emulator, quantum), self._discuss(machine, classical), quantum.closed())
+        finally:
+            await classical.close()
+            await quantum.close()
+
+    async def _fire(self, emulator: EmulatedTransmitter, quantum: Frames[Light]) -> None:
+        eavesdropper = self._eavesdropper()
+        pace = Pace(self.physics.pulse_rate_hz, self.clock.now())
+        while True:
+            await self._rest(pace)
+            await self._credit.acquire()
+            await asyncio.sleep(pace.wait_s(self.clock.now()))
+            light = await self.in_thread(emulator.emit, self._segment_pulses)
+            if eavesdropper is not None:
+                light = await self.in_thread(eavesdropper.tamper, light)
+            await quantum.send(light)
+            pace.emitted(self._segment_pulses)
+            speed = pace.speed(self.clock.now())
+            if speed is not None:
+                self.change(emulation_speed=speed)
+
+    async def _rest(self, pace: Pace) -> None:
+        if self._may_run.is_set():
+            return
+        before = self.state.state
+        self.change(state="resting")
+        await self._may_run.wait()
+        self.change(state="running" if before == "resting" else before)
+        pace.restart(self.clock.now())
+
+    def _eavesdropper(self) -> InterceptResend | None:
+        attack = self.link.eavesdropper
+        return InterceptResend(attack.intercept_fraction, self.dice) if attack else None
+
+    async def _discuss(self, machine: session.TransmitterSession, classical: Frames[messages.ClassicalMessage]) -> None:
+        while True:
+            message = await classical.receive()
+            if isinstance(message, messages.Announce):
+                self._credit.release()
+            actions = await self.in_thread(machine.receive, message, self.clock.now())
+            await self.perform(actions, classical)
+
+
