@@ -55,12 +55,12 @@ class Module(Part, frozen=True, kw_only=True):
 
     protocol: Annotated[str, Meta(pattern="^decoy-bb84$", examples=["decoy-bb84"])] = "decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
-    signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.5
-    decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.15
-    signal_probability: OpenProbability = 0.7
+    signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
+    decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
+    signal_probability: OpenProbability = 0.3
     key_basis_probability: Annotated[
         float, Meta(gt=0, lt=1, description="probability of the Z (key) basis, chosen so by both ends")
-    ] = 0.9
+    ] = 0.77
     receiver_loss_db: NonNegative = 0.0
     detector_efficiency: Annotated[float, Meta(gt=0, le=1)] = 0.2
     dark_count_probability: Annotated[float, Meta(ge=0, lt=1)] = 1e-6

@@ -1,0 +1,243 @@
+"""What the sessions of both ends share: settings, actions, accounts.
+
+A session is a machine: :meth:`receive` takes a message and the time and returns actions, which the driver carries
+out in order, each durable before the next. The table of a machine says which message is allowed in which state;
+anything else raises ProtocolError. A block without key ends the session at both ends (:class:`Abort`): what was
+sifted but not yet authenticated is discarded with it, and a new session starts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from qit4n.errors import AuthenticationError, DistillationAbort, ProtocolError
+from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.finite_key import WIESEMANN_2026, BasisCounts, Counts, FiniteKey, finite_key
+from qit4n.quantum.distillation import messages
+from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, OneTimeKeys, Transcript
+from qit4n.quantum.distillation.messages import Bits
+from qit4n.quantum.distillation.sift import Block, SiftedBuffer
+from qit4n.quantum.distillation.verify import VALUE_BITS, collision_probability, unpaid_bits
+from qit4n.refpoints import kq1
+
+PROTOCOL = "one-decoy BB84"
+AUTHENTICATION = "Wegman-Carter, one-time Poly1305, key from a pre-shared secret and then from the link itself"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What both ends agree on beforehand (the network file)."""
+
+    link: str
+    block_bits: int
+    epsilon_secrecy: float
+    epsilon_correctness: float
+    max_qber: float
+    physics: DecoyBB84
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send a message to the other end."""
+
+    message: messages.ClassicalMessage
+
+
+@dataclass(frozen=True)
+class SpendKey:
+    """Erase a one-time key, and all before it, for good."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """Hand a block over at Kq-1; ``harvest`` is the next one-time key (name, 64 bytes)."""
+
+    key: kq1.QKDKey
+    harvest: tuple[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Abort:
+    """The block yields no key, and the session is over. ``qber`` is None where it is not known."""
+
+    reason: str
+    text: str
+    qber: float | None = None
+    block: int = 0
+
+
+Action = Send | SpendKey | Deliver | Abort
+Handler = Callable[[Any, float], list[Action]]
+ANY = "any"
+
+
+def _no_bits() -> Bits:
+    return np.empty(0, np.uint8)
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """The block at work."""
+
+    block: Block
+    number: int = 0
+    one_time_key: str = ""
+    test_errors: tuple[int, int] = (0, 0)
+    key_errors: tuple[int, int] = (0, 0)
+    key: Bits = field(default_factory=_no_bits, repr=False)
+    final: Bits = field(default_factory=_no_bits, repr=False)
+    leaked_bits: int = 0
+    replies_bits: int = 0
+    covered_bytes: int = 0
+
+
+class Session:
+    """Base of both ends."""
+
+    role: ClassVar[str] = ""
+    outgoing: ClassVar[str] = ""
+    incoming: ClassVar[str] = ""
+
+    def __init__(self, settings: Settings, keys: list[tuple[str, bytes]]) -> None:
+        """A session that has heard nothing yet; ``keys`` are the one-time keys of this end in order."""
+        self.settings = settings
+        self.state = "sifting"
+        self.sifted = SiftedBuffer()
+        self.transcript = Transcript()
+        self.keys = OneTimeKeys(keys)
+        self.last_block = 0
+        self.progress: Progress | None = None
+
+    def table(self) -> Mapping[tuple[str, type[messages.ClassicalMessage]], Handler]:
+        """Which message is handled how in which state (``any`` state, or one)."""
+        raise NotImplementedError
+
+    def receive(self, message: messages.ClassicalMessage, now: float) -> list[Action]:
+        """Take a message of the other end."""
+        table = self.table()
+        handler = table.get((self.state, type(message))) or table.get((ANY, type(message)))
+        if handler is None:
+            raise ProtocolError(f"{type(message).__name__} came to the {self.role} while {self.state}")
+        if not isinstance(message, messages.Tag | messages.AbortBlock):
+            self.transcript.add(self.incoming, message)
+        return self.guarded(lambda: handler(message, now))
+
+    def guarded(self, work: Callable[[], list[Action]]) -> list[Action]:
+        """Run a handler; a block that fails becomes an abort at both ends."""
+        try:
+            return work()
+        except DistillationAbort as error:
+            return self.abort(error.reason, str(error))
+        except AuthenticationError as error:
+            return self.abort("authentication-failed", str(error))
+
+    def say(self, message: messages.ClassicalMessage) -> Send:
+        """An action that sends, noted in the transcript."""
+        if not isinstance(message, messages.Tag | messages.AbortBlock):
+            self.transcript.add(self.outgoing, message)
+        return Send(message)
+
+    def abort(self, reason: str, text: str) -> list[Action]:
+        """End the session here and there."""
+        qber = self._known_qber()
+        self.state = "over"
+        told = messages.AbortBlock(reason=reason, text=text, qber=-1.0 if qber is None else qber)
+        return [Send(told), Abort(reason, text, qber, self.last_block)]
+
+    def on_abort(self, message: messages.AbortBlock, _now: float) -> list[Action]:
+        """The other end gave up."""
+        self.state = "over"
+        qber = message.qber if 0.0 <= message.qber <= 1.0 else None
+        return [Abort(message.reason, message.text, qber, self.last_block)]
+
+    def _known_qber(self) -> float | None:
+        if self.progress is None:
+            return None
+        key, test = self.counts()
+        return key.error_rate if sum(self.progress.key_errors) else test.error_rate
+
+    def counts(self) -> tuple[BasisCounts, BasisCounts]:
+        """Key-basis and test-basis counts of the block at work."""
+        progress = self.working()
+        return progress.block.counts(progress.key_errors, progress.test_errors)
+
+    def working(self) -> Progress:
+        """The block at work."""
+        if self.progress is None:
+            raise ProtocolError(f"no block is at work at the {self.role}")
+        return self.progress
+
+    def check_qber(self, rate: float, basis: str) -> None:
+        """Refuse a block above the policy's error rate."""
+        if rate > self.settings.max_qber:
+            raise DistillationAbort(
+                "high-qber",
+                f"QBER {rate:.2%} in the {basis} basis, {self.settings.max_qber:.2%} allowed by the policy",
+            )
+
+    def length(self) -> FiniteKey:
+        """The finite-key length of the block at work, in whole bytes.
+
+        Raises:
+            DistillationAbort: no key is left, or too little for the next one-time key.
+        """
+        progress = self.working()
+        key, test = self.counts()
+        settings = self.settings
+        found = finite_key(
+            Counts(key=key, test=test),
+            settings.physics.source,
+            leaked_bits=progress.leaked_bits + unpaid_bits(settings.epsilon_correctness),
+            epsilon_secrecy=settings.epsilon_secrecy,
+            epsilon_correctness=settings.epsilon_correctness,
+        )
+        if found.length_bits < 8 * (ONE_TIME_KEY_BYTES + 1):
+            few = found.single_photon_bound <= 0.0 or test.total == 0
+            raise DistillationAbort(
+                "too-little-statistics" if few else "no-key",
+                f"no key is left of {progress.block.key.size} sifted bits: QBER {key.error_rate:.2%}, phase error up to "
+                f"{found.phase_error_bound:.2%}, {found.single_photon_bound:.0f} single photons, "
+                f"{progress.leaked_bits} bits leaked, {test.total:.0f} test bits",
+            )
+        return found
+
+    def delivery(self) -> Deliver:
+        """The finished block: the first 64 bytes become the next one-time key, the rest goes to Kq-1."""
+        progress = self.working()
+        material = messages.pack(progress.final)
+        name = f"block/{progress.number:015}"
+        harvest, rest = material[:ONE_TIME_KEY_BYTES], material[ONE_TIME_KEY_BYTES:]
+        self.keys.add(name, harvest)
+        key = kq1.QKDKey(link=self.settings.link, block=progress.number, material=rest, account=self.account(len(rest)))
+        return Deliver(key, (name, harvest))
+
+    def account(self, material_bytes: int) -> kq1.SecurityAccount:
+        """What is claimed of the block at work."""
+        progress, settings = self.working(), self.settings
+        found = self.length()
+        key, test = self.counts()
+        return kq1.SecurityAccount(
+            protocol=PROTOCOL,
+            proof=f"{WIESEMANN_2026.name}: {WIESEMANN_2026.reference}; Hoeffding bounds",
+            epsilon_secrecy=settings.epsilon_secrecy,
+            epsilon_correctness=settings.epsilon_correctness,
+            epsilon_authentication=2.0 * collision_probability(progress.covered_bytes),
+            authentication=AUTHENTICATION,
+            pulses=progress.block.pulses,
+            duration_s=progress.block.pulses / settings.physics.pulse_rate_hz,
+            sifted_bits=int(key.total),
+            test_bits=int(test.total),
+            errors_key_basis=int(key.errors),
+            errors_test_basis=int(test.errors),
+            leaked_bits=progress.leaked_bits,
+            replies_bits=progress.replies_bits,
+            verification_bits=VALUE_BITS,
+            phase_error_bound=found.phase_error_bound,
+            single_photon_bound=found.single_photon_bound,
+            key_bits=8 * material_bytes,
+            authentication_bits=8 * ONE_TIME_KEY_BYTES,
+        )

@@ -1,0 +1,37 @@
+"""A QKD link of the network file as physics: the parameters, and what they predict."""
+
+from qit4n.network.model import Link, Network
+from qit4n.physics import decoy_bb84
+from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
+
+RECONCILIATION_EFFICIENCY = 1.05
+
+
+def physics_of(network: Network, link: Link) -> DecoyBB84:
+    """The physical parameters of a link."""
+    module = network.modules[link.module]
+    return DecoyBB84(
+        pulse_rate_hz=module.pulse_rate_hz,
+        signal_intensity=module.signal_intensity,
+        decoy_intensity=module.decoy_intensity,
+        signal_probability=module.signal_probability,
+        key_basis_probability=module.key_basis_probability,
+        channel_loss_db=link.medium.loss_db,
+        receiver_loss_db=module.receiver_loss_db,
+        detector_efficiency=module.detector_efficiency,
+        dark_count_probability=module.dark_count_probability,
+        misalignment=module.misalignment,
+        dead_time_s=module.dead_time_s,
+        afterpulse_probability=module.afterpulse_probability,
+    )
+
+
+def predict(network: Network, link: Link) -> Prediction:
+    """What the link will do, under the policies of the file. An eavesdropper is not predicted."""
+    return decoy_bb84.predict(
+        physics_of(network, link),
+        block_bits=network.modules[link.module].block_bits,
+        epsilon_secrecy=network.policies.epsilon_secrecy,
+        epsilon_correctness=network.policies.epsilon_correctness,
+        reconciliation_efficiency=RECONCILIATION_EFFICIENCY,
+    )

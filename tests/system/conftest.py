@@ -1,0 +1,139 @@
+"""Real networks: ``qit up`` in its own process, real sockets, TLS, disks and signals."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+def free_base_port(count):
+    """A base port below the ephemeral range with ``count`` free ports after it."""
+    start = 20000 + (os.getpid() * 131) % 8000
+    for base in range(start, 32000, 97):
+        with contextlib.ExitStack() as sockets:
+            try:
+                for port in range(base, base + count):
+                    one = sockets.enter_context(socket.socket())
+                    one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise RuntimeError("no free ports")
+
+
+def qit(*arguments, timeout=60):
+    """Run one command of qit and return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "qit4n.cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@dataclass
+class Running:
+    """A network that runs under ``qit up --json``."""
+
+    process: subprocess.Popen
+    state: Path
+    applications: dict
+    ready_after_s: float
+
+    def qit(self, *arguments, timeout=60):
+        return qit(*arguments, "--state", self.state, timeout=timeout)
+
+    def status(self):
+        done = self.qit("status", "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def get(self, master, slave, *options):
+        """Keys by id, as the master gets them."""
+        done = self.qit("key", "get", slave, "--as", master, "--json", *options)
+        assert done.returncode == 0, done.stderr
+        return {key["key_ID"]: key["key"] for key in json.loads(done.stdout)["keys"]}
+
+    def fetch(self, slave, master, *key_ids):
+        """Keys by id, as the slave gets them."""
+        done = self.qit("key", "dec", master, *key_ids, "--as", slave, "--json")
+        assert done.returncode == 0, done.stderr
+        return {key["key_ID"]: key["key"] for key in json.loads(done.stdout)["keys"]}
+
+    def wait_for(self, condition, what, limit_s=90):
+        """Poll the status until ``condition(status)``."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            status = self.status()
+            if condition(status):
+                return status
+            assert time.monotonic() < deadline, f"waited {limit_s} s for {what}: {json.dumps(status)[:3000]}"
+            time.sleep(0.3)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(timeout=20)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+
+
+def read_line(process, limit_s):
+    """The first line on standard output, or an error with what was said on standard error."""
+    ready, _, _ = select.select([process.stdout], [], [], limit_s)
+    line = process.stdout.readline() if ready else ""
+    if not line:
+        process.kill()
+        raise AssertionError(f"no line within {limit_s} s: {process.stderr.read()[-3000:]}")
+    return line
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start networks: ``start("secoqc", "--eavesdrop", ...)``; all are stopped at the end."""
+    running = []
+
+    def make(network, *options, ports=80, limit_s=120, state=None, wait=True):
+        state = state or tmp_path / f"state-{len(running)}"
+        command = [sys.executable, "-m", "qit4n.cli.main", "up", str(network), "--json", "--state", str(state)]
+        if "--base-port" not in options:
+            command += ["--base-port", str(free_base_port(ports))]
+        began = time.monotonic()
+        with (tmp_path / f"up-{len(running)}.log").open("w") as log:
+            process = subprocess.Popen(
+                [*command, *options], stdout=subprocess.PIPE, stderr=log if not wait else subprocess.PIPE, text=True
+            )
+        running.append(process)
+        applications = json.loads(read_line(process, limit_s))["applications"] if wait else {}
+        return Running(process, state, applications, time.monotonic() - began)
+
+    yield make
+    for process in running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    for process in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def command():
+    """Run one command of qit: ``command("check", "file.yaml")``."""
+    return qit

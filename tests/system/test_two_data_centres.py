@@ -1,0 +1,144 @@
+"""The main job, end to end: from emulated photons to two applications holding the same key."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from etsi_qkd_014_client import QKD014Client
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def network(start):
+    """The smallest example, running, with its two applications."""
+    return start("two-data-centres")
+
+
+@pytest.fixture
+def pair(network):
+    """Ids of the two applications."""
+    master, slave = network.applications
+    return master, slave
+
+
+def test_a_key_got_at_one_site_is_the_same_at_the_other(network, pair):
+    """``qit key get`` and ``qit key dec`` give the same key once."""
+    master, slave = pair
+    got = network.get(master, slave, "--number", "2")
+    assert len(got) == 2
+    assert all(len(base64.b64decode(value)) == 32 for value in got.values())
+    assert network.fetch(slave, master, *got) == got
+    again = network.qit("key", "dec", master, *got, "--as", slave)
+    assert again.returncode == 11
+    assert "one or more keys specified are not found on KME" in again.stderr
+
+    status = network.status()
+    assert [site["up"] for site in status["sites"]] == [True, True]
+    link = status["links"][0]
+    assert link["blocks"] >= 1
+    assert 0 < link["qber"] < 0.05
+    assert link["secret_rate_bps"] > 0
+
+
+def test_public_014_client_and_curl_get_equal_keys(network, pair):
+    """The PyPI client and plain curl with certificates work unchanged, in both roles."""
+    master, slave = (network.applications[one] | {"id": one} for one in pair)
+
+    def client(files):
+        return QKD014Client(files["kme"].removeprefix("https://"), files["cert"], files["key"], files["ca"])
+
+    code, container = client(master).get_key(slave["id"])
+    assert code == 200
+    key = container.keys[0]
+    code, same = client(slave).get_key_with_key_IDs(master["id"], [key.key_id])
+    assert code == 200
+    assert same.keys[0].key == key.key
+
+    def curl(files, path, *options):
+        done = subprocess.run(
+            ["curl", "-sS", "--fail-with-body", "--cacert", files["ca"], "--cert", files["cert"], "--key", files["key"]]
+            + [*options, f"{files['kme']}/api/v1/keys/{path}"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        return json.loads(done.stdout)["keys"]
+
+    got = curl(slave, f"{master['id']}/enc_keys?number=3&size=128")
+    assert [len(base64.b64decode(one["key"])) for one in got] == [16, 16, 16]
+    ids = [{"key_ID": one["key_ID"]} for one in got]
+    body = json.dumps({"key_IDs": ids})
+    same = curl(master, f"{slave['id']}/dec_keys", "-H", "Content-Type: application/json", "-d", body)
+    assert [one["key"] for one in same] == [one["key"] for one in got]
+
+
+def test_ctrl_c_stops_every_process_and_nothing_is_left(network):
+    """After Ctrl-C the exit code is 0 and no process of the network is alive."""
+    pids = [site["pid"] for site in network.status()["sites"]]
+    assert network.stop() == 0
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_keys_survive_a_restart_of_the_whole_network(start, network, pair):
+    """What a master got before a restart its slave can fetch after it; the stock is still there."""
+    master, slave = pair
+    got = network.get(master, slave, "--number", "3")
+    assert network.stop() == 0
+    again = start("two-data-centres", state=network.state)
+    assert again.fetch(slave, master, *got) == got
+
+
+@pytest.mark.parametrize("victim", ["0", "1", "controller"])
+def test_kill_9_of_any_process_loses_no_acknowledged_key(network, pair, victim):
+    """Kill a process under load: acknowledged keys stay, none is given twice, the network recovers by itself."""
+    master, slave = pair
+    acknowledged = {}
+    for _ in range(3):
+        acknowledged |= network.get(master, slave, "--number", "4")
+    sites = network.status()["sites"]
+    if victim == "controller":
+        found = subprocess.run(
+            ["pgrep", "-f", f"controller --state {network.state}"], capture_output=True, text=True, check=True
+        )
+        pid = int(found.stdout.split()[0])
+    else:
+        pid = sites[int(victim)]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        done = network.qit("key", "get", slave, "--as", master, "--number", "4", "--json")
+        if done.returncode == 0:
+            fresh = {key["key_ID"]: key["key"] for key in json.loads(done.stdout)["keys"]}
+            assert not set(fresh.values()) & set(acknowledged.values())
+            acknowledged |= fresh
+            if len(acknowledged) >= 24:
+                break
+        time.sleep(0.2)
+    assert len(acknowledged) >= 24
+    assert network.fetch(slave, master, *acknowledged) == acknowledged
+    new = network.status()["sites"]
+    if victim != "controller":
+        assert new[int(victim)]["pid"] != pid
+
+
+def test_no_supplied_key_is_in_any_file_or_log(network, pair):
+    """After keys were supplied, no byte string of them occurs in the state directory, in clear or as base64."""
+    master, slave = pair
+    got = network.get(master, slave, "--number", "5")
+    network.fetch(slave, master, *list(got)[:2])
+    files = [file for file in network.state.rglob("*") if file.is_file()]
+    assert len(files) > 10
+    for file in files:
+        content = file.read_bytes()
+        for value in got.values():
+            raw = base64.b64decode(value)
+            for form in (raw, value.encode(), raw.hex().encode()):
+                assert form not in content, f"{file} holds a key"
