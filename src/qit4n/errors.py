@@ -4,6 +4,8 @@ Each class carries the exit code of the command line, so that scripts can tell t
 carries key material: identifiers and amounts only.
 """
 
+from collections.abc import Mapping, Sequence
+
 
 class QitError(Exception):
     """Base of all errors of qit4n; ``exit_code`` is what ``qit`` returns for it."""
@@ -64,7 +66,7 @@ class KeyRequestError(QitError):
 
     exit_code = 11
 
-    def __init__(self, status: int, message: str, details: tuple[dict[str, object], ...] = ()) -> None:
+    def __init__(self, status: int, message: str, details: Sequence[Mapping[str, object]] = ()) -> None:
         """Keep the status, the message of the Error object (014 clause 6.5) and its details."""
         super().__init__(message)
         self.status = status

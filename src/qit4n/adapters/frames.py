@@ -5,7 +5,7 @@ Each connection opens with a :class:`Hello` that says what it is for; the certif
 
 import asyncio
 import contextlib
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -16,7 +16,6 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 4
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
 class Hello(Message, frozen=True, kw_only=True):
@@ -41,9 +40,9 @@ class Frames(Generic[T]):
         self._decoder = msgspec.msgpack.Decoder(types)
         self.finished = asyncio.Event()
 
-    def retype(self, types: "type[U] | object") -> "Frames[U]":
+    def retype(self, types: object) -> "Frames[Any]":
         """The same connection with another union of messages."""
-        other: Frames[U] = Frames(self._reader, self._writer, types)
+        other: Frames[Any] = Frames(self._reader, self._writer, types)
         other.finished = self.finished
         return other
 

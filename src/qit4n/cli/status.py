@@ -45,7 +45,7 @@ def status(
 
 def tables(report: mc.NetworkStatus) -> Group:
     """The whole status for a terminal."""
-    parts = [links_table(report), sites_table(report), pools_table(report)]
+    parts: list[Table | Text] = [links_table(report), sites_table(report), pools_table(report)]
     parts += [Text(f"ALARM {alarm.text}. {alarm.advice}", style="bold red") for alarm in report.alarms]
     return Group(*parts)
 

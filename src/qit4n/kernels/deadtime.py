@@ -1,82 +1,104 @@
-"""Dead time and afterpulses of gated detectors that are dead together: which clicks are left."""
+"""Dead time and afterpulses of gated detectors that are dead together: which clicks are left.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+Sequential by nature; the work is one short step per accepted click. The model is that of
+``qit4n.physics.detectors``, which holds its closed form.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.kernels.sampling import Dice
-
-
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """State between segments: the first live gate, and whether an afterpulse is released in it."""
-
-    gate: int = 0
-    afterpulse: bool = False
+from qit4n.kernels.sampling import Dice, successes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """Clicks that are left: their gates, the index of the candidate (-1: none), and whether an afterpulse fired."""
+    """Clicks that are left: their gates, ascending, and whether a trap released a carrier there."""
 
     gates: NDArray[np.int64]
-    candidates: NDArray[np.int64]
     afterpulses: NDArray[np.bool_]
-    live: Live
 
 
-def accept(
-    gates: NDArray[np.int64], end: int, dead_gates: int, afterpulse_probability: float, live: Live, dice: Dice
-) -> Accepted:
-    """Filter the candidate clicks of one segment, which lie at ascending ``gates`` below ``end``.
+@dataclass(kw_only=True)
+class DeadTime:
+    """The filter. It carries its state from segment to segment.
 
-    After each click ``dead_gates`` gates are lost; with ``afterpulse_probability`` the first live gate after them
-    clicks by itself. The work is one step per accepted click.
+    Attributes:
+        dead_gates: gates lost after each click.
+        afterpulse_probability: chance that a click fills a trap.
+        release_probability: chance per gate after the dead time that a filled trap releases its carrier.
+        live_gate: the first gate that is not dead.
+        releases: heap of the gates in which the filled traps will release.
     """
-    if dead_gates == 0 and afterpulse_probability == 0.0:
-        first = int(np.searchsorted(gates, live.gate))
-        kept = np.arange(first, gates.size)
-        return Accepted(gates=gates[first:], candidates=kept, afterpulses=np.zeros(kept.size, np.bool_), live=live)
-    places = gates.tolist()
-    following = np.searchsorted(gates, gates + dead_gates + 1).tolist()
-    flags: Iterator[bool] = iter(())
-    found: list[int] = []
-    chosen: list[int] = []
-    fired: list[bool] = []
-    gate, pending = live.gate, live.afterpulse
-    index, count = int(np.searchsorted(gates, gate)), len(places)
-    while True:
-        if pending:
-            if gate >= end:
+
+    dead_gates: int
+    afterpulse_probability: float
+    release_probability: float
+    live_gate: int = 0
+    releases: list[int] = field(default_factory=list)
+
+    def accept(self, gates: NDArray[np.int64], end: int, dice: Dice) -> Accepted:
+        """Filter the candidate clicks of one segment, at ascending distinct ``gates`` below ``end``."""
+        line = _Line(
+            gates=gates.tolist(),
+            following=np.searchsorted(gates, gates + self.dead_gates + 1).tolist(),
+            delays=self._trap_delays(gates.size, dice),
+        )
+        index = bisect_left(line.gates, self.live_gate)
+        fired: list[int] = []
+        while True:
+            index = self._run(line, index, end)
+            if not self.releases or self.releases[0] >= end:
                 break
-            both = index < count and places[index] == gate
-            click, candidate = gate, index if both else -1
-        elif index < count:
-            click, candidate = places[index], index
-        else:
-            break
-        found.append(click)
-        chosen.append(candidate)
-        fired.append(pending)
-        gate = click + dead_gates + 1
-        index = following[candidate] if candidate >= 0 else _first_from(places, index, gate)
-        drawn = next(flags, None)
-        if drawn is None:
-            flags = iter((dice.random(4096) < afterpulse_probability).tolist())
-            drawn = next(flags)
-        pending = drawn
-    return Accepted(
-        gates=np.array(found, np.int64),
-        candidates=np.array(chosen, np.int64),
-        afterpulses=np.array(fired, np.bool_),
-        live=Live(gate=gate, afterpulse=pending),
-    )
+            release = heappop(self.releases)
+            if release >= self.live_gate:
+                fired.append(release)
+                self.live_gate = release + self.dead_gates + 1
+                index = bisect_left(line.gates, self.live_gate, index)
+                if dice.random() < self.afterpulse_probability:
+                    heappush(self.releases, self.live_gate - 1 + int(dice.geometric(self.release_probability)))
+        return _merge(gates[np.array(line.chosen, np.intp)], np.array(fired, np.int64))
+
+    def _trap_delays(self, count: int, dice: Dice) -> list[int]:
+        """For each candidate, in case it is accepted: gates from its dead time to its afterpulse, 0 for none."""
+        delays = np.zeros(count, np.int64)
+        filled = successes(count, self.afterpulse_probability, dice)
+        delays[filled] = dice.geometric(self.release_probability, filled.size)
+        return delays.tolist()
+
+    def _run(self, line: "_Line", index: int, end: int) -> int:
+        """Accept candidates from ``index`` on, up to the next release or the end; return the next live candidate."""
+        gates, following, delays, chosen = line.gates, line.following, line.delays, line.chosen
+        before = len(chosen)
+        stop = bisect_left(gates, min(self.releases[0], end) if self.releases else end, index)
+        while index < stop:
+            chosen.append(index)
+            if delays[index]:
+                heappush(self.releases, gates[index] + self.dead_gates + delays[index])
+                stop = bisect_left(gates, self.releases[0], index, stop)
+            index = following[index]
+        if len(chosen) > before:
+            self.live_gate = gates[chosen[-1]] + self.dead_gates + 1
+        return index
 
 
-def _first_from(places: list[int], index: int, gate: int) -> int:
-    """Index of the first place at or after ``gate``, searching onwards from ``index``."""
-    while index < len(places) and places[index] < gate:
-        index += 1
-    return index
+@dataclass(kw_only=True)
+class _Line:
+    """The candidates of a segment as lists: gate, index of the first one that is live after it, delay of its trap."""
+
+    gates: list[int]
+    following: list[int]
+    delays: list[int]
+    chosen: list[int] = field(default_factory=list)
+
+
+def _merge(clicks: NDArray[np.int64], fired: NDArray[np.int64]) -> Accepted:
+    """Both kinds of clicks in order of time; a gate is in one of the two only."""
+    if not fired.size:
+        return Accepted(gates=clicks, afterpulses=np.zeros(clicks.size, np.bool_))
+    places = np.searchsorted(clicks, fired)
+    flags = np.insert(np.zeros(clicks.size, np.bool_), places, True)
+    return Accepted(gates=np.insert(clicks, places, fired), afterpulses=flags)

@@ -15,29 +15,31 @@ def successes(trials: int, probability: float, dice: Dice) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     if probability >= 1.0:
         return np.arange(trials, dtype=np.int64)
-    mean = trials * probability
-    found = []
+    found: list[NDArray[np.int64]] = []
     last = -1
     while last < trials:
-        chunk = int(mean + 6.0 * np.sqrt(mean) + 16.0)
-        places = last + np.cumsum(dice.geometric(probability, chunk))
-        found.append(places)
-        last = int(places[-1])
-        mean = max((trials - last) * probability, 1.0)
-    places = np.concatenate(found)
+        mean = (trials - last) * probability
+        gaps = dice.geometric(probability, int(mean + 4.0 * np.sqrt(mean) + 8.0))
+        # A gap beyond the end is as good as any other beyond it, and clipped ones cannot overflow the sum.
+        found.append(last + np.cumsum(np.minimum(gaps, trials + 1)))
+        last = int(found[-1][-1])
+    places = np.concatenate(found) if len(found) > 1 else found[0]
     return places[: np.searchsorted(places, trials)]
 
 
 def truncated_poisson(mean: NDArray[np.float64], dice: Dice) -> NDArray[np.uint8]:
-    """Photon numbers, at least one, of Poissonian pulses with the given means (at most 255)."""
+    """Poissonian numbers with the given means, given that they are at least one (and at most 255).
+
+    By inversion: one uniform number per pulse, and steps only for the pulses that need them.
+    """
     probability = np.exp(-mean) * mean
     uniform = dice.random(mean.size) * -np.expm1(-mean)
     photons = np.ones(mean.size, np.uint8)
-    open_ = np.flatnonzero(uniform > probability)
+    more = np.flatnonzero(uniform > probability)
     total = probability.copy()
-    while open_.size:
-        photons[open_] += 1
-        probability[open_] *= mean[open_] / photons[open_]
-        total[open_] += probability[open_]
-        open_ = open_[(uniform[open_] > total[open_]) & (photons[open_] < 255)]  # noqa: PLR2004 - uint8
+    while more.size:
+        photons[more] += 1
+        probability[more] *= mean[more] / photons[more]
+        total[more] += probability[more]
+        more = more[(uniform[more] > total[more]) & (photons[more] < 255)]  # noqa: PLR2004 - uint8
     return photons

@@ -37,6 +37,10 @@ T = TypeVar("T")
 Deliver = Callable[[kq1.QKDKey, Step], Awaitable[None]]
 
 
+class SessionOver(QitError):
+    """A block without key ended the session at both ends."""
+
+
 class ModuleDriver:
     """What both ends share: the thread, the state that is reported, and the carrying out of actions."""
 
@@ -78,7 +82,8 @@ class ModuleDriver:
                 await self.hold_session()
             except (OSError, EOFError, TimeoutError, QitError) as error:
                 log.info("link %s: session ended: %s", self.link.id, error or type(error).__name__)
-            self.change(state="down")
+            if self.state.state != "no-key":
+                self.change(state="down")
             await asyncio.sleep(RETRY_S)
 
     async def hold_session(self) -> None:
@@ -113,9 +118,10 @@ class ModuleDriver:
                     self._account(key.account)
                 case session.Abort():
                     self._failed(action)
+                    raise SessionOver(action.text)
 
     def _account(self, account: kq1.SecurityAccount) -> None:
-        self._recent.append((account.key_bits, account.duration_s))
+        self._recent.append((account.key_bits + account.authentication_bits, account.duration_s))
         self.change(
             state="running" if self.state.state != "resting" else "resting",
             blocks=self.state.blocks + 1,

@@ -72,4 +72,4 @@ def _records(link: str, material: bytes) -> list[AuthenticationKeyRecord]:
 
 
 def _name(generation: str, number: int) -> str:
-    return f"{generation}/{number:05}"
+    return f"0-{generation}/{number:05}"  # sorts before the harvested keys, block/NUMBER

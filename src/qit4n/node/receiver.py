@@ -7,9 +7,11 @@ from qit4n.adapters.system import system_entropy
 from qit4n.errors import ProtocolError
 from qit4n.network.model import Link, Network
 from qit4n.node.journal import Journal
-from qit4n.node.modules import Deliver, ModuleDriver, OneTimeKeys
+from qit4n.node.modules import Deliver, ModuleDriver
+from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.tasks import first_of
-from qit4n.quantum.distillation import messages, session
+from qit4n.quantum.distillation import messages
+from qit4n.quantum.distillation.receiver import ReceiverSession
 from qit4n.quantum.emulated.light import Light
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.refpoints import Message
@@ -48,7 +50,7 @@ class ReceiverDriver(ModuleDriver):
             classical_channel, quantum_channel = self._complete.get_nowait()
         classical = classical_channel.retype(messages.ClassicalMessage)
         quantum = quantum_channel.retype(Light)
-        machine = session.ReceiverSession(self.settings(), system_entropy, self.keys.listed())
+        machine = ReceiverSession(self.settings(), system_entropy, self.keys.listed())
         if self.state.state in {"starting", "down"}:
             self.change(state="running")
         try:
@@ -59,7 +61,7 @@ class ReceiverDriver(ModuleDriver):
 
     async def _detect(
         self,
-        machine: session.ReceiverSession,
+        machine: ReceiverSession,
         classical: Frames[messages.ClassicalMessage],
         quantum: Frames[Light],
     ) -> None:
@@ -87,7 +89,7 @@ class ReceiverDriver(ModuleDriver):
         finally:
             coming.cancel()
 
-    async def _discuss(self, machine: session.ReceiverSession, classical: Frames[messages.ClassicalMessage]) -> None:
+    async def _discuss(self, machine: ReceiverSession, classical: Frames[messages.ClassicalMessage]) -> None:
         while True:
             message = await classical.receive()
             actions = await self.in_thread(machine.receive, message, self.clock.now())

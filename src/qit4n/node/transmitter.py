@@ -7,10 +7,12 @@ from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.system import system_entropy
 from qit4n.network.model import Link, Network
 from qit4n.node.journal import Journal
-from qit4n.node.modules import Deliver, ModuleDriver, OneTimeKeys
+from qit4n.node.modules import Deliver, ModuleDriver
+from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.peers import connect
 from qit4n.node.tasks import first_of
-from qit4n.quantum.distillation import messages, session
+from qit4n.quantum.distillation import messages
+from qit4n.quantum.distillation.transmitter import TransmitterSession
 from qit4n.quantum.emulated.eavesdropper import InterceptResend
 from qit4n.quantum.emulated.light import Light
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
@@ -20,6 +22,8 @@ CLICKS_PER_SEGMENT = 10_000
 SEGMENT_LIMITS_S = (0.02, 0.5)
 SEGMENTS_IN_FLIGHT = 4
 LATE_LIMIT_S = 1.0
+WAITING_BLOCKS = 2
+WAIT_S = 0.05
 SPEED_WINDOW_S = 2.0
 
 
@@ -104,23 +108,27 @@ class TransmitterDriver(ModuleDriver):
         quantum = (await self._connect("quantum", session_id)).retype(Light)
         self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
         emulator = EmulatedTransmitter(self.physics, self.dice)
-        machine = session.TransmitterSession(
+        machine = TransmitterSession(
             self.settings(), system_entropy, self.keys.listed(), emulator.prepared
         )
         if self.state.state in {"starting", "down"}:
             self.change(state="running")
         try:
-            await first_of(self._fire(emulator, quantum), self._discuss(machine, classical), quantum.closed())
+            await first_of(self._fire(emulator, machine, quantum), self._discuss(emulator, machine, classical), quantum.closed())
         finally:
             await classical.close()
             await quantum.close()
 
-    async def _fire(self, emulator: EmulatedTransmitter, quantum: Frames[Light]) -> None:
+    async def _fire(
+        self, emulator: EmulatedTransmitter, machine: TransmitterSession, quantum: Frames[Light]
+    ) -> None:
         eavesdropper = self._eavesdropper()
         pace = Pace(self.physics.pulse_rate_hz, self.clock.now())
         while True:
             await self._rest(pace)
             await self._credit.acquire()
+            while machine.sifted.key_bits > WAITING_BLOCKS * self.settings().block_bits:
+                await asyncio.sleep(WAIT_S)
             await asyncio.sleep(pace.wait_s(self.clock.now()))
             light = await self.in_thread(emulator.emit, self._segment_pulses)
             if eavesdropper is not None:
@@ -144,12 +152,16 @@ class TransmitterDriver(ModuleDriver):
         attack = self.link.eavesdropper
         return InterceptResend(attack.intercept_fraction, self.dice) if attack else None
 
-    async def _discuss(self, machine: session.TransmitterSession, classical: Frames[messages.ClassicalMessage]) -> None:
+    async def _discuss(
+        self, emulator: EmulatedTransmitter, machine: TransmitterSession, classical: Frames[messages.ClassicalMessage]
+    ) -> None:
         while True:
             message = await classical.receive()
             if isinstance(message, messages.Announce):
                 self._credit.release()
             actions = await self.in_thread(machine.receive, message, self.clock.now())
             await self.perform(actions, classical)
+            if isinstance(message, messages.Announce):
+                await self.in_thread(emulator.forget_before, message.first_slot + message.pulses)
 
 

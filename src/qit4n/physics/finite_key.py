@@ -11,6 +11,8 @@ Concentration bound: Hoeffding, ``delta(n, eps) = sqrt(n/2 ln(1/eps))``, with n 
 import math
 from dataclasses import dataclass
 
+from qit4n.physics.rates import binary_entropy
+
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
@@ -42,6 +44,15 @@ class Intensities:
     signal: float
     decoy: float
     signal_probability: float
+
+    def __post_init__(self) -> None:
+        """Refuse a decoy that is none.
+
+        Raises:
+            ValueError: the intensities do not satisfy signal > decoy > 0.
+        """
+        if not self.signal > self.decoy > 0.0:
+            raise ValueError(f"decoy intensity {self.decoy} is not between 0 and signal intensity {self.signal}")
 
     def tau(self, photons: int) -> float:
         """Probability that a pulse holds ``photons`` photons, intensities taken together."""
@@ -102,13 +113,6 @@ class FiniteKey:
     phase_error_bound: float
 
 
-def binary_entropy(p: float) -> float:
-    """Shannon entropy of a bit, h(p), in bits; p outside (0, 1) gives 0."""
-    if p <= 0.0 or p >= 1.0:
-        return 0.0
-    return -p * math.log2(p) - (1.0 - p) * math.log2(1.0 - p)
-
-
 def finite_key(
     counts: Counts,
     source: Intensities,
@@ -134,7 +138,7 @@ def finite_key(
     phase = _phase_error_upper(counts, source, single, epsilon)
     length = (
         vacuum
-        + single * (1.0 - binary_entropy(phase))
+        + single * (1.0 - float(binary_entropy(phase)))
         - leaked_bits
         - math.log2(2.0 / epsilon_correctness)
         - proof.secrecy_cost(epsilon_secrecy)

@@ -6,7 +6,7 @@ with probability ``misalignment``. All functions broadcast their arguments; tran
 in 0..1, rates in bits per pulse.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,11 +57,11 @@ def single_photon_yield(transmittance: ArrayLike, dark: ArrayLike) -> Array:
 def single_photon_error_yield(transmittance: ArrayLike, dark: ArrayLike, misalignment: ArrayLike) -> Array:
     """e1 Y1: probability that a one-photon pulse clicks and gives the wrong bit, bases equal.
 
-    A photon that arrives leads right with probability ``(1 - dark) (1 - misalignment) + dark / 2``.
+    A photon that is detected gives an error with probability ``(1 - dark) misalignment + dark / 2``.
     """
     vacuum = -np.expm1(2.0 * np.log1p(np.negative(dark))) / 2.0
-    arrived = np.multiply(np.subtract(1.0, dark), misalignment) + np.divide(dark, 2.0)
-    return np.asarray(vacuum * np.subtract(1.0, transmittance) + np.multiply(transmittance, arrived), np.float64)
+    detected = np.multiply(np.subtract(1.0, dark), misalignment) + np.divide(dark, 2.0)
+    return np.asarray(vacuum * np.subtract(1.0, transmittance) + np.multiply(transmittance, detected), np.float64)
 
 
 def single_photon_rate(
@@ -74,37 +74,32 @@ def single_photon_rate(
 
 
 def decoy_rate(
-    mean_photons: ArrayLike,
+    intensities: Sequence[tuple[float, ArrayLike]],
     transmittance: ArrayLike,
     dark: ArrayLike,
     misalignment: ArrayLike,
     *,
     efficiency: float = 1.0,
-    probabilities: Any = (1.0,),
 ) -> Array:
-    """Asymptotic decoy-state BB84 with perfectly known yields (infinitely many decoys), equation 11 of the paper.
+    """Asymptotic decoy-state BB84 with perfectly known yields (infinitely many decoys).
 
-    ``R = tau1 Y1 [1 - h(e1)] + tau0 Y0 - f Q h(E)``, with the vacuum term; key is made from all intensities.
+    ``R = tau1 Y1 [1 - h(e1)] + tau0 Y0 - f Q h(E)``: equation 11 of the paper with the vacuum term, no sifting, and
+    key made from every intensity that is sent.
 
     Args:
-        mean_photons: mean photons per pulse; its last axis runs over the intensities when there are several.
+        intensities: (probability of sending it, mean photons) of each intensity; the probabilities sum to 1.
         transmittance: source to click, detector efficiency included.
         dark: dark count probability per detector and gate.
         misalignment: chance that a photon goes to the wrong detector.
         efficiency: f >= 1 of reconciliation.
-        probabilities: how often each intensity is sent; sums to 1 over the last axis.
 
     Returns:
         Bits per pulse prepared and measured in the key basis; a value below 0 means no key.
     """
-    mu = np.asarray(mean_photons, np.float64)[..., np.newaxis] if np.size(probabilities) == 1 else np.asarray(mean_photons)
-    eta, pd, ed = (np.asarray(one, np.float64)[..., np.newaxis] for one in (transmittance, dark, misalignment))
-    share = np.asarray(probabilities, np.float64)
-    clicks = np.sum(share * gain(mu, eta, pd), axis=-1)
-    errors = np.sum(share * error_gain(mu, eta, pd, ed), axis=-1)
-    tau0, tau1 = np.sum(share * np.exp(-mu), axis=-1), np.sum(share * np.exp(-mu) * mu, axis=-1)
-    y1 = single_photon_yield(transmittance, dark)
-    e1 = single_photon_error_yield(transmittance, dark, misalignment) / y1
-    vacuum = -np.expm1(2.0 * np.log1p(np.negative(dark)))
-    cost = efficiency * clicks * binary_entropy(errors / clicks)
-    return np.asarray(tau1 * y1 * (1.0 - binary_entropy(e1)) + tau0 * vacuum - cost, np.float64)
+    clicks = sum(p * gain(mu, transmittance, dark) for p, mu in intensities)
+    errors = sum(p * error_gain(mu, transmittance, dark, misalignment) for p, mu in intensities)
+    vacuum = sum(p * np.exp(np.negative(mu)) for p, mu in intensities) * single_photon_yield(0.0, dark)
+    yield1 = single_photon_yield(transmittance, dark)
+    phase = binary_entropy(single_photon_error_yield(transmittance, dark, misalignment) / yield1)
+    single = sum(p * np.multiply(mu, np.exp(np.negative(mu))) for p, mu in intensities) * yield1
+    return np.asarray(single * (1.0 - phase) + vacuum - efficiency * clicks * binary_entropy(errors / clicks))

@@ -9,15 +9,24 @@ from numpy.typing import NDArray
 BIT, BASIS = 1, 2
 KEY_BASIS, TEST_BASIS = 0, 1
 SIGNAL, DECOY = 0, 1
+MOST_PULSES = 1 << 32
+
+_SLOT_BYTES = 4
 
 
 class Light(msgspec.Struct, frozen=True, kw_only=True):
     """One segment of pulses: those of which at least one photon would be detected.
 
     Loss of the fibre, loss of the receiver and detector efficiency commute, so the emulation thins the photons by
-    all of them at the source and carries only what matters. ``slots`` are offsets (uint32, little endian) from
-    ``first_slot``, ascending; ``photons`` their numbers (uint8); ``states`` bit 0 the bit, bit 1 the basis.
-    The intensity is nowhere in it: only the transmitter knows.
+    all of them at the source and carries only what matters. The intensity is nowhere in it: only the transmitter
+    knows.
+
+    Attributes:
+        first_slot: slot of the first pulse, counted from the beginning of the session (beyond 2^32 as well).
+        pulses: how many pulses the segment has, at most 2^32.
+        slots: offsets from ``first_slot``, strictly ascending (uint32, little endian).
+        photons: photons that would be detected, at least one (uint8).
+        states: bit 0 the bit, bit 1 the basis, 0 key and 1 test (uint8).
     """
 
     first_slot: int
@@ -25,6 +34,23 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     slots: bytes
     photons: bytes
     states: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse a segment that contradicts itself; while decoding, msgspec makes it a ValidationError.
+
+        Raises:
+            ValueError: the arrays differ in length, or the numbers are out of range.
+        """
+        count = len(self.photons)
+        if len(self.slots) != _SLOT_BYTES * count or len(self.states) != count:
+            raise ValueError(
+                f"light of {count} pulses has {len(self.slots)} bytes of slots and {len(self.states)} states"
+            )
+        if self.first_slot < 0 or not 0 < self.pulses <= MOST_PULSES:
+            raise ValueError(f"light of {self.pulses} pulses from slot {self.first_slot} is out of range")
+        offsets = np.frombuffer(self.slots, "<u4")
+        if count and (int(offsets[-1]) >= self.pulses or bool(np.any(offsets[1:] <= offsets[:-1]))):
+            raise ValueError(f"the slots of light are not ascending below its {self.pulses} pulses")
 
     def slot_array(self) -> NDArray[np.int64]:
         """Slots, counted from the beginning of the session."""
@@ -41,17 +67,34 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What the transmitter prepared in some slots: arrays of equal length (uint8)."""
+    """What the transmitter prepared in some slots: arrays of equal length (uint8). Secret, so it has no repr."""
 
     bits: NDArray[np.uint8]
     bases: NDArray[np.uint8]
     intensities: NDArray[np.uint8]
 
+    def __repr__(self) -> str:
+        """The amount only."""
+        return f"Prepared({self.bits.size} slots)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Detections:
-    """What the receiver detected: slots (int64, ascending), its bases and bits (uint8)."""
+    """What the receiver detected: slots (int64, ascending), its bases and bits (uint8). Secret, so it has no repr."""
 
     slots: NDArray[np.int64]
     bases: NDArray[np.uint8]
     bits: NDArray[np.uint8]
+
+    def __repr__(self) -> str:
+        """The amount only."""
+        return f"Detections({self.slots.size} slots)"
+
+
+def locate(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where ascending slots meet: indices into ``wanted`` of those that are known, and their indices into ``known``."""
+    if not known.size or not wanted.size:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    place = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+    hit = np.flatnonzero(known[place] == wanted)
+    return hit, place[hit]

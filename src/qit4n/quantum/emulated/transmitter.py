@@ -5,28 +5,47 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from qit4n.errors import ProtocolError
 from qit4n.kernels.sampling import Dice, successes, truncated_poisson
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import BASIS, BIT, DECOY, KEY_BASIS, SIGNAL, TEST_BASIS, Light, Prepared
+from qit4n.quantum.emulated.light import (
+    BASIS,
+    BIT,
+    DECOY,
+    KEY_BASIS,
+    MOST_PULSES,
+    SIGNAL,
+    TEST_BASIS,
+    Light,
+    Prepared,
+    locate,
+)
 
 
 class EmulatedTransmitter:
-    """Emits segments of pulses and remembers what it prepared, until it is asked."""
+    """Emits segments of pulses, and remembers what it prepared until it is asked."""
 
     def __init__(self, link: DecoyBB84, dice: Dice) -> None:
         """A laser at slot 0."""
         self._link = link
         self._dice = dice
         self._next_slot = 0
+        self._first_known = 0
         self._emitted: deque[tuple[NDArray[np.int64], Prepared]] = deque()
         detectable = [share * -np.expm1(-mu * link.transmittance) for share, mu in link.intensities]
         dark = [share * np.exp(-mu * link.transmittance) for share, mu in link.intensities]
         self._detectable = float(sum(detectable))
-        self._decoy_if_light = detectable[DECOY] / self._detectable
+        self._decoy_if_light = detectable[DECOY] / self._detectable if self._detectable else 0.0
         self._decoy_if_dark = dark[DECOY] / sum(dark)
 
     def emit(self, pulses: int) -> Light:
-        """The next ``pulses`` pulses."""
+        """The next ``pulses`` pulses.
+
+        Raises:
+            ValueError: not between 1 and 2^32 pulses.
+        """
+        if not 0 < pulses <= MOST_PULSES:
+            raise ValueError(f"a segment has 1 to 2^32 pulses, not {pulses}")
         offsets = successes(pulses, self._detectable, self._dice)
         prepared = self._draw(offsets.size, self._decoy_if_light)
         means = np.array([mu for _, mu in self._link.intensities]) * self._link.transmittance
@@ -42,6 +61,43 @@ class EmulatedTransmitter:
             states=(prepared.bits * BIT + prepared.bases * BASIS).tobytes(),
         )
 
+    def prepared(self, slots: NDArray[np.int64]) -> Prepared:
+        """What was prepared in ``slots``, which the receiver announces; then all up to the last of them is forgotten.
+
+        A slot from which no photon would have been detected was not materialised: what it held is drawn now, from
+        the distribution given that. An intensity that is sent with probability p and leaves no detectable photon
+        with probability ``exp(-mu transmittance)`` was there with the product of both, normalised; bit and basis
+        have nothing to do with it. So nobody can tell the slot from one that was drawn when it was emitted.
+
+        Raises:
+            ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
+        """
+        self._check(slots)
+        answer = self._draw(slots.size, self._decoy_if_dark)
+        for known, record in self._emitted:
+            hit, place = locate(known, slots)
+            answer.bits[hit] = record.bits[place]
+            answer.bases[hit] = record.bases[place]
+            answer.intensities[hit] = record.intensities[place]
+        if slots.size:
+            self.forget_before(int(slots[-1]) + 1)
+        return answer
+
+    def forget_before(self, slot: int) -> None:
+        """Forget all slots below ``slot``: nobody will ask for them."""
+        self._first_known = max(self._first_known, slot)
+        while self._emitted and (not self._emitted[0][0].size or self._emitted[0][0][-1] < self._first_known):
+            self._emitted.popleft()
+
+    def _check(self, slots: NDArray[np.int64]) -> None:
+        if slots.size and (slots[0] < self._first_known or slots[-1] >= self._next_slot):
+            raise ProtocolError(
+                f"slots {slots[0]} to {slots[-1]} are announced; "
+                f"{self._first_known} to {self._next_slot - 1} are open to announcement"
+            )
+        if np.any(slots[1:] <= slots[:-1]):
+            raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
+
     def _draw(self, count: int, decoy: float) -> Prepared:
         test = self._dice.random(count) >= self._link.key_basis_probability
         return Prepared(
@@ -49,30 +105,3 @@ class EmulatedTransmitter:
             bases=np.where(test, TEST_BASIS, KEY_BASIS).astype(np.uint8),
             intensities=np.where(self._dice.random(count) < decoy, DECOY, SIGNAL).astype(np.uint8),
         )
-
-    def prepared(self, slots: NDArray[np.int64]) -> Prepared:
-        """What was prepared in ``slots`` (ascending). A slot is asked for once; older segments are forgotten.
-
-        A slot from which no photon would have been detected was not materialised: its preparation is drawn now,
-        from the distribution that holds given that no photon was detectable.
-        """
-        answer = self._draw(slots.size, self._decoy_if_dark)
-        if not slots.size:
-            return answer
-        for known, prepared in self._emitted:
-            if not known.size:
-                continue
-            place = np.minimum(np.searchsorted(known, slots), known.size - 1)
-            hit = np.flatnonzero(known[place] == slots)
-            for mine, theirs in zip(
-                (answer.bits, answer.bases, answer.intensities),
-                (prepared.bits, prepared.bases, prepared.intensities),
-                strict=True,
-            ):
-                mine[hit] = theirs[place[hit]]
-        return answer
-
-    def forget_before(self, slot: int) -> None:
-        """Drop what lies wholly before ``slot``."""
-        while self._emitted and (not self._emitted[0][0].size or self._emitted[0][0][-1] < slot):
-            self._emitted.popleft()

@@ -1,0 +1,263 @@
+"""Certificates, private keys and pre-shared keys of a network, in its state directory.
+
+Each network has its own certificate authority. A certificate says whose it is in a URI subject alternative name,
+``urn:qit4n:NETWORK:ROLE:ID``, with ROLE one of site, controller, operator, sae; the common name repeats the id.
+
+    ca/ca.pem ca/ca.key                        the authority
+    sites/ID/{cert,key,ca}.pem store.key       a site and the key that encrypts its store
+    sites/ID/psk/LINK.key                      pre-shared authentication key of a QKD link, the same at both ends
+    controller/ operator/ applications/SAE/    {cert,key,ca}.pem
+
+Everything is made once and kept; what expires within 30 days is renewed. Private files are readable by the owner
+only. A pre-shared file is emptied when a site has taken it into its store, and stays as a mark of that.
+"""
+
+import datetime
+import ipaddress
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from qit4n.errors import CertificateError
+from qit4n.network.model import Network
+
+LIFETIME = datetime.timedelta(days=397)
+AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
+RENEW_BEFORE = datetime.timedelta(days=30)
+BACKDATE = datetime.timedelta(minutes=5)
+STORE_KEY_BYTES = 32
+PRESHARED_NAME_BYTES = 16
+PRESHARED_BYTES = PRESHARED_NAME_BYTES + 256 * 64
+
+
+@dataclass(frozen=True)
+class Made:
+    """What :func:`issue_all` did with one file or directory."""
+
+    path: Path
+    action: str
+    expires: datetime.datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Holder:
+    directory: Path
+    role: str
+    id: str
+    hosts: tuple[str, ...] = ()
+
+
+def issue_all(network: Network, state: Path, renew_psk: Iterable[str] = ()) -> list[Made]:
+    """Make what is missing, renew what expires soon, keep the rest.
+
+    Raises:
+        CertificateError: a file is there that does not fit (a damaged key, a half of a pair).
+    """
+    links = {link.id for link in network.links}
+    unknown = [link for link in renew_psk if link not in links]
+    if unknown:
+        raise CertificateError(f"no link {unknown[0]} in network {network.name}; its links: {', '.join(sorted(links))}")
+    authority_made, certificate, key = _authority(network, state / "ca")
+    made = [authority_made]
+    for holder in _holders(network, state):
+        made.append(_certificate(network, holder, certificate, key))
+    made += [_random_file(state / "sites" / site.id / "store.key", STORE_KEY_BYTES) for site in network.sites]
+    made += [one for link in network.links for one in _preshared(state, link.id, link.ends, link.id in set(renew_psk))]
+    return made
+
+
+def _holders(network: Network, state: Path) -> list[_Holder]:
+    sites = [_Holder(state / "sites" / site.id, "site", site.id, (site.host,)) for site in network.sites]
+    controller = _Holder(state / "controller", "controller", network.name, (network.controller_host,))
+    operator = _Holder(state / "operator", "operator", network.name)
+    applications = [
+        _Holder(state / "applications" / one.id, "sae", one.id) for one in network.applications
+    ]
+    return [*sites, controller, operator, *applications]
+
+
+def identity_uri(network: str, role: str, holder: str) -> str:
+    """The URI that names the holder of a certificate."""
+    return f"urn:qit4n:{network}:{role}:{holder}"
+
+
+def _authority(network: Network, directory: Path) -> tuple[Made, x509.Certificate, ec.EllipticCurvePrivateKey]:
+    certificate_file, key_file = directory / "ca.pem", directory / "ca.key"
+    if certificate_file.exists() != key_file.exists():
+        lost = key_file if certificate_file.exists() else certificate_file
+        raise CertificateError(f"{lost} is missing beside its other half; restore it, or move {directory} away")
+    if not certificate_file.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _authority_certificate(network, key)
+        write_private(key_file, _key_bytes(key))
+        write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+        return Made(certificate_file, "made", certificate.not_valid_after_utc), certificate, key
+    certificate, key = read_certificate(certificate_file), _read_key(key_file)
+    if certificate.public_key() != key.public_key():
+        raise CertificateError(f"{key_file} is not the key of {certificate_file}; restore the right one")
+    return Made(certificate_file, "kept", certificate.not_valid_after_utc), certificate, key
+
+
+def _authority_certificate(network: Network, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"qit4n {network.name}"[:64])])
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + AUTHORITY_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _certificate(
+    network: Network, holder: _Holder, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
+) -> Made:
+    files = {name: holder.directory / f"{name}.pem" for name in ("cert", "key", "ca")}
+    authority_pem = authority.public_bytes(serialization.Encoding.PEM)
+    if files["cert"].exists() and files["key"].exists():
+        old = read_certificate(files["cert"])
+        fits = old.issuer == authority.subject and _uris(old) == [identity_uri(network.name, holder.role, holder.id)]
+        if fits and old.not_valid_after_utc - datetime.datetime.now(datetime.UTC) > RENEW_BEFORE:
+            write_private(files["ca"], authority_pem)
+            return Made(files["cert"], "kept", old.not_valid_after_utc)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _sign(network, holder, key, authority, authority_key)
+    write_private(files["key"], _key_bytes(key))
+    write_private(files["cert"], certificate.public_bytes(serialization.Encoding.PEM))
+    write_private(files["ca"], authority_pem)
+    return Made(files["cert"], "made", certificate.not_valid_after_utc)
+
+
+def _sign(
+    network: Network,
+    holder: _Holder,
+    key: ec.EllipticCurvePrivateKey,
+    authority: x509.Certificate,
+    authority_key: ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    names: list[x509.GeneralName] = [
+        x509.UniformResourceIdentifier(identity_uri(network.name, holder.role, holder.id))
+    ]
+    names += [_host_name(host) for host in dict.fromkeys((*holder.hosts, "localhost", "127.0.0.1")) if holder.hosts]
+    usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if holder.hosts else [])]
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, holder.id)]))
+        .issuer_name(authority.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+
+
+def _host_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _uris(certificate: x509.Certificate) -> list[str]:
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return list(names.get_values_for_type(x509.UniformResourceIdentifier))
+
+
+def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """The certificate of a PEM file.
+
+    Raises:
+        CertificateError: there is none.
+    """
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except OSError as error:
+        raise CertificateError(f"{path}: {error.strerror}; make it: qit pki FILE --state DIR") from error
+    except ValueError as error:
+        raise CertificateError(f"{path} is not a PEM certificate; move it away and run: qit pki FILE --state DIR") from error
+
+
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError) as error:
+        raise CertificateError(f"{path} is not a PEM private key; restore it, or move its directory away") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise CertificateError(f"{path} is not an elliptic-curve key; restore the one that was made here")
+    return key
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read: whole or not at all, durable on return."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _random_file(path: Path, size: int) -> Made:
+    if path.exists():
+        return Made(path, "kept")
+    write_private(path, os.urandom(size))
+    return Made(path, "made")
+
+
+def _preshared(state: Path, link: str, ends: tuple[str, str], renew: bool) -> list[Made]:
+    files = [state / "sites" / end / "psk" / f"{link}.key" for end in ends]
+    there = [file.exists() for file in files]
+    if not renew and all(there):
+        return [Made(file, "kept") for file in files]
+    if not renew and any(there):
+        lost = files[there.index(False)]
+        raise CertificateError(
+            f"{lost} is missing while the other end of link {link} has its half; copy it there if it was never used, "
+            f"or make a new pair: qit pki FILE --state DIR --renew-psk {link}"
+        )
+    secret = os.urandom(PRESHARED_BYTES)
+    for file in files:
+        write_private(file, secret)
+    return [Made(file, "made") for file in files]

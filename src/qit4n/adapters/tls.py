@@ -1,0 +1,95 @@
+"""TLS contexts from the files of a holder, and who is at the other end of a connection."""
+
+import datetime
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qit4n.adapters.certificates import read_certificate
+from qit4n.errors import CertificateError
+
+URI_PARTS = 5
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose certificate it is. ``network`` is empty when only a common name says who (014 rule A1)."""
+
+    network: str
+    role: str
+    id: str
+
+
+def server_context(directory: Path) -> ssl.SSLContext:
+    """For connections between processes of the network: TLS 1.3, client certificate required."""
+    return _context(ssl.PROTOCOL_TLS_SERVER, directory, ssl.TLSVersion.TLSv1_3)
+
+
+def server_context_for_applications(directory: Path) -> ssl.SSLContext:
+    """For Ak: TLS 1.2 or 1.3 (ETSI GS QKD 014 clause 5.1), client certificate required."""
+    return _context(ssl.PROTOCOL_TLS_SERVER, directory, ssl.TLSVersion.TLSv1_2)
+
+
+def client_context(directory: Path) -> ssl.SSLContext:
+    """To connect to other processes of the network."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT, directory, ssl.TLSVersion.TLSv1_3)
+
+
+def _context(protocol: int, directory: Path, least: ssl.TLSVersion) -> ssl.SSLContext:
+    return context_of(protocol, directory / "cert.pem", directory / "key.pem", directory / "ca.pem", least)
+
+
+def context_of(protocol: int, certificate: Path, key: Path, authority: Path, least: ssl.TLSVersion) -> ssl.SSLContext:
+    """A context from three files.
+
+    Raises:
+        CertificateError: a file is missing, expired, unreadable, or the key is of another certificate.
+    """
+    _check_dates(certificate)
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = least
+    context.verify_mode = ssl.CERT_REQUIRED
+    for file in (key, authority):
+        if not file.is_file():
+            raise CertificateError(f"{file} is missing; make it: qit pki FILE --state DIR")
+    try:
+        context.load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        raise CertificateError(f"{key} is not the private key of {certificate}, or not readable") from error
+    try:
+        context.load_verify_locations(authority)
+    except (ssl.SSLError, OSError) as error:
+        raise CertificateError(f"{authority} is not a PEM certificate of an authority") from error
+    return context
+
+
+def _check_dates(path: Path) -> None:
+    certificate, now = read_certificate(path), datetime.datetime.now(datetime.UTC)
+    if now > certificate.not_valid_after_utc:
+        raise CertificateError(
+            f"{path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it: qit pki FILE --state DIR"
+        )
+    if now < certificate.not_valid_before_utc:
+        raise CertificateError(f"{path} is valid from {certificate.not_valid_before_utc} only; is the clock right?")
+
+
+def peer_identity(connection: Any) -> Identity:
+    """Who is at the other end of an ssl object.
+
+    Raises:
+        CertificateError: the certificate does not say it in a way that is accepted here.
+    """
+    certificate = connection.getpeercert() if connection is not None else None
+    if not certificate:
+        raise CertificateError("the peer showed no certificate")
+    uris = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
+    named = [uri.split(":", URI_PARTS - 1) for uri in uris if uri.startswith("urn:qit4n:")]
+    if len(named) == 1 and len(named[0]) == URI_PARTS:
+        return Identity(*named[0][2:])
+    if uris:
+        raise CertificateError(f"the peer's certificate does not name one holder of this network: {', '.join(uris)}")
+    names = [value for entry in certificate["subject"] for key, value in entry if key == "commonName"]
+    if len(names) != 1:
+        raise CertificateError("the peer's certificate has neither a URI nor one common name")
+    return Identity("", "sae", names[0])

@@ -1,0 +1,268 @@
+"""ETSI GS QKD 014 V1.1.1: HTTP requests to messages of Ak, and back. Pure functions on bytes.
+
+What the document leaves open is decided so (the number is that of the rule; where it is enforced):
+
+- A1 who the caller is comes from its certificate, never from the request (``adapters/http014.py``).
+- A2, A17 each key once to the master, once to each slave, then erased; a repeat is "not found" (``keys/ksa.py``).
+- A3 several key ids: all or none, also when one is wrong (``keys/ksa.py``).
+- A4 Get key is not idempotent: a client must not repeat it blindly; unclaimed copies expire (``keys/ksa.py``).
+- A5 not enough key is 503; a number or size out of range is 400; never a short list (``STATUS`` below).
+- A6 ``stored_key_count`` is whole keys of ``key_size`` in the ready bits (``keys/ksa.py``).
+- A7 wrong types and values below 1 are 400; ``true`` and ``1.0`` are no integers; unknown members are ignored.
+- A8 a POST without a body asks for the defaults; the body of a GET is ignored.
+- A9 optional extensions are ignored and named in ``key_container_extension`` of a 200.
+- A10 ``details`` of an Error is an array of objects.
+- A11 a 401 carries an Error too.
+- A12 an unknown slave is 400, a pair that is not allowed 401.
+- A13 the status is given from the caller's point of view, as master.
+- A14 a key that was handed out can be fetched at once at the other site (``keys/ksa.py``).
+- A15 key ids are compared as UUID values and written in lower case.
+- A16 SAE ids have 1 to 64 characters (``network/model.py``).
+- A18 there is no call to void or list keys. A19 the size of an answer is capped by ``number`` and ``size``.
+- A20 an application cannot ask for keys with itself: 400.
+- A21 no answer may be cached (``adapters/http014.py``).
+
+The example of clause 6.4 puts the slave into the path of Get key with key IDs; table 2 and this module want the
+master there, and the error says so.
+"""
+
+import base64
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from qit4n.errors import KeyRequestError
+from qit4n.refpoints import ak
+
+BASE = "/api/v1/keys/"
+MAX_BODY_BYTES = 1 << 20
+MAX_KEY_IDS = 4096
+
+SIZE_MESSAGE = "size shall be a multiple of 8"
+MANDATORY_MESSAGE = "not all extension_mandatory parameters are supported"
+OPTIONAL_MESSAGE = "not all extension_optional request options handled"
+NOT_FOUND_MESSAGE = "one or more keys specified are not found on KME"
+
+STATUS = {
+    "unknown-application": 400,
+    "self-pair": 400,
+    "bad-request": 400,
+    "unknown-key": 400,
+    "too-many-slaves": 400,
+    "not-allowed": 401,
+    "no-key": 503,
+    "not-ready": 503,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A request as Ak knows it, and the optional extensions that will not be handled."""
+
+    request: ak.Request
+    ignored: tuple[str, ...] = ()
+
+
+def parse_request(method: str, path: str, query: str, body: bytes, caller: str) -> Parsed:
+    """What ``caller`` asks for.
+
+    Args:
+        method: GET or POST.
+        path: undecoded path of the URL.
+        query: undecoded query string.
+        body: of a POST.
+        caller: SAE id from the certificate.
+
+    Raises:
+        KeyRequestError: with the HTTP status and message of the answer.
+    """
+    other, call = _split(path)
+    if (call == "status" and method != "GET") or method not in {"GET", "POST"}:
+        raise KeyRequestError(405, f"{method} is not a method of {call}")
+    if call == "status":
+        return Parsed(request=ak.GetStatus(master=caller, slave=other))
+    members = _json(body) if method == "POST" else _parameters(query)
+    if call == "enc_keys":
+        return _get_key(caller, other, members)
+    return Parsed(request=_get_key_with_ids(caller, other, members, single=method == "GET"))
+
+
+def _split(path: str) -> tuple[str, str]:
+    parts = path.removeprefix(BASE).split("/")
+    known = {"status", "enc_keys", "dec_keys"}
+    if not path.startswith(BASE) or len(parts) != 2 or parts[1] not in known or not parts[0]:  # noqa: PLR2004
+        raise KeyRequestError(404, f"unknown path; there are {BASE}SAE_ID/status, enc_keys and dec_keys")
+    try:
+        return unquote(parts[0], errors="strict"), parts[1]
+    except UnicodeDecodeError as error:
+        raise KeyRequestError(400, "the SAE ID in the path is not UTF-8") from error
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_BODY_BYTES:
+        raise KeyRequestError(413, f"the body has {len(body)} bytes, {MAX_BODY_BYTES} allowed")
+    if not body.strip():
+        return {}
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise KeyRequestError(400, "the body is not JSON") from error
+    if not isinstance(found, dict):
+        raise KeyRequestError(400, "the body is not a JSON object")
+    return found
+
+
+def _parameters(query: str) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise KeyRequestError(400, "the query is not of the form name=value&name=value") from error
+    names = [name for name, _ in pairs]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise KeyRequestError(400, f"parameter {doubled} is given twice")
+    found: dict[str, Any] = dict(pairs)
+    for name in ("number", "size"):
+        if name in found:
+            found[name] = _number(found[name], name)
+    return found
+
+
+def _number(text: str, name: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004 - far above every limit
+        raise KeyRequestError(400, f"{name} shall be an integer")
+    return int(text)
+
+
+def _get_key(caller: str, slave: str, members: dict[str, Any]) -> Parsed:
+    number, size = _integer(members, "number", 1), _integer(members, "size", 0)
+    if size % 8:
+        raise KeyRequestError(400, SIZE_MESSAGE)
+    additional = _texts(members, "additional_slave_SAE_IDs")
+    slaves = (slave, *additional)
+    if len(set(slaves)) != len(slaves):
+        raise KeyRequestError(400, "a slave SAE ID is given twice")
+    mandatory = _extensions(members, "extension_mandatory")
+    if mandatory:
+        details = tuple({"extension_mandatory_unsupported": name} for name in mandatory)
+        raise KeyRequestError(400, MANDATORY_MESSAGE, details)
+    ignored = _extensions(members, "extension_optional")
+    request = ak.GetKeys(master=caller, slaves=slaves, number=number, size=size)
+    return Parsed(request=request, ignored=ignored)
+
+
+def _integer(members: dict[str, Any], name: str, default: int) -> int:
+    value = members.get(name)
+    if value is None:
+        return default
+    if type(value) is not int or not 1 <= value < 1 << 31:
+        raise KeyRequestError(400, f"{name} shall be an integer of at least 1")
+    return value
+
+
+def _list(members: dict[str, Any], name: str) -> Sequence[Any]:
+    value = members.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise KeyRequestError(400, f"{name} shall be an array")
+    return value
+
+
+def _texts(members: dict[str, Any], name: str) -> tuple[str, ...]:
+    found = _list(members, name)
+    if not all(isinstance(one, str) for one in found):
+        raise KeyRequestError(400, f"{name} shall be an array of strings")
+    return tuple(found)
+
+
+def _extensions(members: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = members.get(name)
+    found = [value] if isinstance(value, dict) else _list(members, name)
+    if not all(isinstance(one, dict) for one in found):
+        raise KeyRequestError(400, f"{name} shall be an array of objects")
+    return tuple(key for one in found for key in one)
+
+
+def _get_key_with_ids(caller: str, master: str, members: dict[str, Any], *, single: bool) -> ak.GetKeysByID:
+    if master == caller:
+        raise KeyRequestError(400, "the path of dec_keys names the master SAE, not the caller (014 table 2)")
+    if single:
+        ids: list[Any] = [members["key_ID"]] if "key_ID" in members else []
+    else:
+        ids = [_id_of(one) for one in _list(members, "key_IDs")]
+    if not ids:
+        raise KeyRequestError(400, "no key_ID is given")
+    if len(ids) > MAX_KEY_IDS:
+        raise KeyRequestError(400, f"{len(ids)} key_IDs, at most {MAX_KEY_IDS} allowed")
+    key_ids = tuple(_uuid(one) for one in ids)
+    if len(set(key_ids)) != len(key_ids):
+        raise KeyRequestError(400, "a key_ID is given twice")
+    return ak.GetKeysByID(slave=caller, master=master, key_ids=key_ids)
+
+
+def _id_of(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "key_ID" not in entry:
+        raise KeyRequestError(400, "key_IDs shall be an array of objects with a key_ID")
+    return entry["key_ID"]
+
+
+def _uuid(text: Any) -> str:
+    """Lower case, hyphens as in RFC 9562. What is no UUID cannot be a key here."""
+    plain = text if isinstance(text, str) else ""
+    hyphens = [at for at, letter in enumerate(plain) if letter == "-"]
+    if len(plain) != 36 or hyphens != [8, 13, 18, 23] or not plain.isascii():  # noqa: PLR2004
+        raise KeyRequestError(400, "a key_ID shall be a UUID")
+    try:
+        return str(uuid.UUID(plain))
+    except ValueError as error:
+        raise KeyRequestError(400, "a key_ID shall be a UUID") from error
+
+
+def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, bytes]:
+    """HTTP status and JSON body of an answer."""
+    if isinstance(reply, ak.Refused):
+        return format_refusal(reply)
+    if isinstance(reply, ak.SupplyStatus):
+        return 200, msgspec.json.encode(_status(reply))
+    keys = [{"key_ID": key.key_id, "key": base64.b64encode(key.value).decode("ascii")} for key in reply.keys]
+    container: dict[str, Any] = {"keys": keys}
+    if ignored:
+        details = [{"extension_optional_unhandled": name} for name in ignored]
+        container["key_container_extension"] = {"message": OPTIONAL_MESSAGE, "details": details}
+    return 200, msgspec.json.encode(container)
+
+
+def _status(reply: ak.SupplyStatus) -> dict[str, Any]:
+    return {
+        "source_KME_ID": reply.source_site,
+        "target_KME_ID": reply.target_site,
+        "master_SAE_ID": reply.master,
+        "slave_SAE_ID": reply.slave,
+        "key_size": reply.key_size,
+        "stored_key_count": reply.stored_key_count,
+        "max_key_count": reply.max_key_count,
+        "max_key_per_request": reply.max_key_per_request,
+        "max_key_size": reply.max_key_size,
+        "min_key_size": reply.min_key_size,
+        "max_SAE_ID_count": reply.max_slaves,
+    }
+
+
+def format_refusal(refused: ak.Refused) -> tuple[int, bytes]:
+    """Status and Error object of a refusal by the key manager."""
+    message = NOT_FOUND_MESSAGE if refused.reason == "unknown-key" else refused.text
+    details = tuple({"key_ID": key_id} for key_id in refused.key_ids)
+    return format_error(KeyRequestError(STATUS[refused.reason], message, details))
+
+
+def format_error(error: KeyRequestError) -> tuple[int, bytes]:
+    """Status and Error object (clause 6.5)."""
+    body: dict[str, Any] = {"message": error.message}
+    if error.details:
+        body["details"] = list(error.details)
+    return error.status, msgspec.json.encode(body)
