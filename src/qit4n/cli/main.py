@@ -1,35 +1,56 @@
-"""The command ``qit``: one module per verb; errors become a sentence and an exit code."""
+"""The command ``qit``: one module per verb, imported when it is used; errors become a sentence and an exit code."""
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from qit4n.cli import check, controller, example, key, node, pki, schema, status, up
 from qit4n.errors import QitError
 
+VERBS = ("up", "status", "key", "check", "example", "schema", "pki", "node", "controller")
+
+
+class Verbs(TyperGroup):
+    """The verbs; each is the function of its name in the module of its name, or that module's ``app``."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002 - typer's interface
+        """All verbs, in the order of the help text."""
+        return list(VERBS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # noqa: ARG002
+        """Import a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"qit4n.cli.{cmd_name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False)
+            app.command(cmd_name)(getattr(module, cmd_name))
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
-    name="qit",
+    cls=Verbs,
     help="Quantum networks in software. One network file: checked, run, asked for keys.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("up")(up.up)
-app.command("status")(status.status)
-app.add_typer(key.app, name="key")
-app.command("check")(check.check)
-app.command("example")(example.example)
-app.command("schema")(schema.schema)
-app.command("pki")(pki.pki)
-app.command("node")(node.node)
-app.command("controller")(controller.controller)
 
 
-def run(arguments: list[str] | None = None) -> Any:
+@app.callback()
+def main() -> None:
+    """Quantum networks in software. One network file: checked, run, asked for keys."""
+
+
+def run(arguments: list[str] | None = None) -> None:
     """Run the command line; a QitError ends it with its sentence on standard error and its exit code."""
     try:
-        return app(arguments)
+        app(arguments)
     except QitError as error:
         print(f"qit: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

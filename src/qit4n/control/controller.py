@@ -103,7 +103,7 @@ class Controller:
         return next((one for one in report.links if one.link == link), None) if report else None
 
     def _link_status(self, link: str, ends: tuple[str, str], now: float) -> mc.LinkStatus:
-        """A link as its receiving end sees it: that end knows the errors first."""
+        """A link as its receiving end sees it, which knows the errors first; the pace is the transmitter's."""
         reports = [self._link_report(end, link) for end in ends]
         known = next((report for report in reversed(reports) if report), None)
         predicted = self._predictions[link]
@@ -120,7 +120,7 @@ class Controller:
             predicted_qber=predicted.qber,
             blocks=module.blocks if module else 0,
             failed_blocks=module.failed_blocks if module else 0,
-            emulation_speed=module.emulation_speed if module else 0.0,
+            emulation_speed=reports[0].module.emulation_speed if reports[0] else 0.0,
             detail=module.detail if module else "",
         )
 

@@ -62,6 +62,7 @@ class ModuleDriver:
         self._deliver = deliver
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"module-{link.id}")
         self._recent: deque[tuple[int, float]] = deque(maxlen=RATE_BLOCKS)
+        self._in_order = asyncio.Lock()
 
     def settings(self) -> session.Settings:
         """What the file and the policies say of the distillation of this link."""
@@ -105,20 +106,27 @@ class ModuleDriver:
         """Run numerical work beside the event loop, one piece at a time per module."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def perform(self, actions: Sequence[session.Action], channel: Frames[Any]) -> None:
-        """Carry out a session's actions in order, each durable before the next."""
-        for action in actions:
-            match action:
-                case session.Send(message):
-                    await channel.send(message)
-                case session.SpendKey(name):
-                    await self._journal.submit(self.keys.spend(name))
-                case session.Deliver(key, harvest):
-                    await self._deliver(key, self.keys.keep(*harvest))
-                    self._account(key.account)
-                case session.Abort():
-                    self._failed(action)
-                    raise SessionOver(action.text)
+    async def step(self, channel: Frames[Any], work: Callable[..., Sequence[session.Action]], *inputs: Any) -> None:
+        """One step of the session: compute, then carry out its actions in order, each durable before the next.
+
+        Steps never overlap: messages leave in the order in which the transcript has them.
+        """
+        async with self._in_order:
+            for action in await self.in_thread(work, *inputs):
+                await self._perform(action, channel)
+
+    async def _perform(self, action: session.Action, channel: Frames[Any]) -> None:
+        match action:
+            case session.Send(message):
+                await channel.send(message)
+            case session.SpendKey(name):
+                await self._journal.submit(self.keys.spend(name))
+            case session.Deliver(key, harvest):
+                await self._deliver(key, self.keys.keep(*harvest))
+                self._account(key.account)
+            case session.Abort():
+                self._failed(action)
+                raise SessionOver(action.text)
 
     def _account(self, account: kq1.SecurityAccount) -> None:
         self._recent.append((account.key_bits + account.authentication_bits, account.duration_s))

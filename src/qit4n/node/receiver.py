@@ -69,10 +69,9 @@ class ReceiverDriver(ModuleDriver):
         while True:
             light = await self._next_light(quantum)
             detections = await self.in_thread(emulator.detect, light)
-            actions = await self.in_thread(
-                machine.detected, detections, light.first_slot, light.pulses, self.clock.now()
+            await self.step(
+                classical, machine.detected, detections, light.first_slot, light.pulses, self.clock.now()
             )
-            await self.perform(actions, classical)
 
     async def _next_light(self, quantum: Frames[Light]) -> Light:
         """The next segment; while none comes because the transmitter rests, the state says so."""
@@ -92,5 +91,4 @@ class ReceiverDriver(ModuleDriver):
     async def _discuss(self, machine: ReceiverSession, classical: Frames[messages.ClassicalMessage]) -> None:
         while True:
             message = await classical.receive()
-            actions = await self.in_thread(machine.receive, message, self.clock.now())
-            await self.perform(actions, classical)
+            await self.step(classical, machine.receive, message, self.clock.now())

@@ -159,8 +159,7 @@ class TransmitterDriver(ModuleDriver):
             message = await classical.receive()
             if isinstance(message, messages.Announce):
                 self._credit.release()
-            actions = await self.in_thread(machine.receive, message, self.clock.now())
-            await self.perform(actions, classical)
+            await self.step(classical, machine.receive, message, self.clock.now())
             if isinstance(message, messages.Announce):
                 await self.in_thread(emulator.forget_before, message.first_slot + message.pulses)
 
