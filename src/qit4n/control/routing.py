@@ -10,8 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-RELAY_UNIT_BITS = 8 * (1024 + 32)
-SCARCITY_BITS = 8.0 * RELAY_UNIT_BITS
+RELAY_UNIT_BITS = 8 * (128 + 32)
+SCARCITY_BITS = 64.0 * RELAY_UNIT_BITS
 
 
 def hop_cost(stock_bits: float) -> float:

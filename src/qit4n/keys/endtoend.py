@@ -15,7 +15,7 @@ from qit4n.keys.store import ChunkRecord, Erase, HeadRecord, Put, Write
 from qit4n.pools.keypool import Cut, KeyPool
 from qit4n.refpoints import ck, kx
 
-CHUNK_BYTES = 1024
+SMALLEST_CHUNK_BYTES, LARGEST_CHUNK_BYTES = 128, 1024
 CHUNKS_IN_FLIGHT = 8
 RELAY_LIMIT_S = 10.0
 BACK_OFF_S = 0.5
@@ -49,6 +49,12 @@ class OutgoingPool:
         """Bytes to relay until the target is reached, counting those on their way."""
         on_the_way = sum(len(flight.material) for flight in self.in_flight.values())
         return self.target_bytes - self.ready.available_bytes - on_the_way
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Size of the next chunk: small while the pool is empty, so that the first keys come soon."""
+        wanted = max(self.ready.available_bytes, SMALLEST_CHUNK_BYTES) // 32 * 32
+        return min(wanted, LARGEST_CHUNK_BYTES)
 
 
 class EndToEndPools:
@@ -116,7 +122,7 @@ class EndToEndPools:
         return step
 
     def _send_chunk(self, pool: OutgoingPool, now: float, step: Step) -> bool:
-        chunk, material = new_id(self._entropy), self._entropy(CHUNK_BYTES)
+        chunk, material = new_id(self._entropy), self._entropy(pool.chunk_bytes)
         try:
             step.extend(self._relay.send(chunk, pool.path, material))
         except OutOfKeyError as error:

@@ -93,16 +93,24 @@ class KMA:
     # Kq-1
 
     def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
-        """Store a distilled block; offer it to the other end, or answer an offer that came before it."""
+        """Store a distilled block as two slabs, so that both directions of the link get key from each block."""
         stock = self.stocks[key.link]
-        slab = str(key.block)
+        half = len(key.material) // 2
+        step = Step()
+        for name, material in ((f"{key.block}a", key.material[:half]), (f"{key.block}b", key.material[half:])):
+            step.extend(self._receive_slab(stock, name, material, now))
+        step.extend(self._run_or_rest(stock))
+        return step
+
+    def _receive_slab(self, stock: LinkStock, slab: str, material: bytes, now: float) -> Step:
+        """Store a slab; offer it to the other end, or answer an offer that came before it."""
         if slab in stock.pending or slab in stock.send or slab in stock.receive:
-            raise ProtocolError(f"block {slab} of link {key.link} was delivered twice")
+            raise ProtocolError(f"slab {slab} of link {stock.link} was delivered twice")
         record = SlabRecord(
-            key=record_key(key.link, slab),
-            link=key.link,
+            key=record_key(stock.link, slab),
+            link=stock.link,
             slab=slab,
-            material=key.material,
+            material=material,
             owner=self._next_owner(stock) if stock.leads else "",
             received_at=now,
         )
@@ -112,7 +120,6 @@ class KMA:
             step.actions.append(Send(stock.peer, self._offer(record)))
         elif slab in stock.offered:
             step.extend(self._agree(stock, stock.offered.pop(slab)))
-        step.extend(self._run_or_rest(stock))
         return step
 
     def _next_owner(self, stock: LinkStock) -> str:
@@ -224,6 +231,12 @@ class KMA:
         """Cut ``size`` bytes that this site may encrypt with; the step makes the cut durable."""
         cut = stock.send.cut(size)
         return cut, Step(writes=_spend(stock.link, stock.send, cut))
+
+    def void_missing(self, link: str, peer: str, spans: tuple[kx.Span, ...]) -> Step:
+        """Tell ``peer`` which slabs it encrypts with are not held here, so that it stops using them."""
+        stock = self._stock(link, peer)
+        absent = [slab for slab in dict.fromkeys(span.slab for span in spans) if slab not in stock.receive]
+        return Step(actions=[Send(peer, kx.VoidSlab(link=link, slab=slab)) for slab in absent])
 
     def pad_at(self, link: str, peer: str, spans: tuple[kx.Span, ...]) -> tuple[Cut, Step]:
         """Cut the bytes with which ``peer`` encrypted; the step makes the cut durable."""

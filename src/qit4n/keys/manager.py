@@ -97,7 +97,11 @@ class KeyManager:
     def _relay(self, peer: str, message: kx.RelayKey, now: float) -> Step:
         try:
             step, arrived = self.relay.receive(peer, message)
-        except (OutOfKeyError, AuthenticationError) as error:
+        except OutOfKeyError as error:
+            step = self.relay.refuse(message, str(error))
+            step.extend(self.kma.void_missing(message.link, peer, message.spans))
+            return step
+        except AuthenticationError as error:
             return self.relay.refuse(message, str(error))
         except ProtocolError:
             if self.site in message.path[1:]:

@@ -236,9 +236,9 @@ def _explain(error: ValidationError) -> tuple[At, str, str]:
     at = tuple(error.absolute_path)
     schema_ = dict(error.schema) if isinstance(error.schema, Mapping) else {}
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        return _unknown_member(error, at)
+        return _unknown_member(error.instance, schema_, at)
     if error.validator == "required" and isinstance(error.instance, dict):
-        missing = next(name for name in error.validator_value if error.message.startswith(repr(name)))
+        missing = next(name for name in schema_["required"] if error.message.startswith(repr(name)))
         return at, f"{missing!r} is missing", f"add it: {_wanted(schema_['properties'].get(missing, {}), missing)}"
     last = next((part for part in reversed(at) if isinstance(part, str)), "it")
     return at, _what(error), f"right would be: {_wanted(schema_, str(last))}"
@@ -272,9 +272,9 @@ def _article(kind: Any) -> str:
     return " or ".join(names.get(one, one) for one in ([kind] if isinstance(kind, str) else kind))
 
 
-def _unknown_member(error: ValidationError, at: At) -> tuple[At, str, str]:
-    known = list(error.schema.get("properties", {})) if isinstance(error.schema, Mapping) else []
-    unknown = next(name for name in error.instance if name not in known)
+def _unknown_member(instance: dict[str, Any], schema_: dict[str, Any], at: At) -> tuple[At, str, str]:
+    known = list(schema_.get("properties", {}))
+    unknown = next(name for name in instance if name not in known)
     close = difflib.get_close_matches(unknown, known, n=1)
     right = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
     return (*at, unknown), f"{unknown!r} is not known here", right

@@ -115,7 +115,7 @@ class Policies(Part, frozen=True, kw_only=True):
     max_keys_per_request: Annotated[int, Meta(ge=1, le=4096)] = 128
     max_additional_slaves: Annotated[int, Meta(ge=0, le=32)] = 8
     unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = 86_400.0
-    link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = 8_000_000
+    link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = 1_000_000
     epsilon_secrecy: OpenProbability = 1e-9
     epsilon_correctness: OpenProbability = 1e-15
     max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08

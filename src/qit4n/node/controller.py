@@ -17,7 +17,7 @@ from qit4n.refpoints import Message, ck, mc
 
 log = logging.getLogger(__name__)
 
-TABLE_INTERVAL_S = 0.5
+TABLE_INTERVAL_S = 0.25
 
 
 class ControllerProcess:

@@ -34,6 +34,8 @@ async def listen(
                 hello = await frames.receive()
             if isinstance(hello, Hello):
                 await serve(identity, hello, frames)
+        except asyncio.CancelledError:
+            log.debug("a connection to %s ends with the process", who)
         except (OSError, EOFError, TimeoutError) as error:
             log.debug("a connection to %s ended: %s", who, error or type(error).__name__)
         except QitError as error:

@@ -30,7 +30,7 @@ from qit4n.refpoints import Message, kq1, kq2
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 0.5
+RETRY_S = 0.2
 RATE_BLOCKS = 20
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from qit4n.refpoints import Message, kx
 log = logging.getLogger(__name__)
 
 CONNECT_LIMIT_S = 5.0
-RETRY_S = 0.5
+RETRY_S = 0.2
 QUEUE_LIMIT = 10_000
 
 

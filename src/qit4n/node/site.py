@@ -27,8 +27,8 @@ from qit4n.refpoints import Message, ak, ck, kq1, kx
 log = logging.getLogger(__name__)
 
 TIMER_S = 0.2
-REPORT_S = 0.5
-RETRY_S = 0.5
+REPORT_S = 0.25
+RETRY_S = 0.2
 
 
 class SiteProcess:

@@ -20,7 +20,7 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 STEADY_S = 10.0
 STOP_LIMIT_S = 5.0
-POLL_S = 0.25
+POLL_S = 0.15
 
 
 @dataclass
