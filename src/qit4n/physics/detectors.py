@@ -85,4 +85,5 @@ def _after_clicks(step: NDArray[np.float64]) -> NDArray[np.float64]:
     balance[-1] = 1.0
     right = np.zeros(size)
     right[-1] = 1.0
-    return np.asarray(np.linalg.solve(balance, right), np.float64)
+    # Rounding may leave a share of -1e-17.
+    return np.asarray(np.maximum(np.linalg.solve(balance, right), 0.0), np.float64)

@@ -1,0 +1,127 @@
+"""What must hold for every link: order of the bounds, and that worse is never better."""
+
+import dataclasses
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qit4n.physics.bounds import plob
+from qit4n.physics.decoy_bb84 import DecoyBB84, asymptotic_rate, predict
+
+EFFICIENCY = 1.05
+
+fixed = settings(derandomize=True, deadline=None)
+
+
+@st.composite
+def links(draw):
+    """Links of 0 to 45 dB with any detectors."""
+    signal = draw(st.floats(0.1, 1.0))
+    return DecoyBB84(
+        pulse_rate_hz=draw(st.sampled_from([1e6, 1e8, 1e9])),
+        signal_intensity=signal,
+        decoy_intensity=signal * draw(st.floats(0.1, 0.8)),
+        signal_probability=draw(st.floats(0.1, 0.9)),
+        key_basis_probability=draw(st.floats(0.3, 0.95)),
+        channel_loss_db=draw(st.floats(0.0, 45.0)),
+        receiver_loss_db=draw(st.floats(0.0, 5.0)),
+        detector_efficiency=draw(st.floats(0.05, 1.0)),
+        dark_count_probability=draw(st.floats(0.0, 1e-4)),
+        misalignment=draw(st.floats(0.0, 0.2)),
+        dead_time_s=draw(st.sampled_from([0.0, 1e-7, 1e-5])),
+        afterpulse_probability=draw(st.floats(0.0, 0.1)),
+        trap_lifetime_s=draw(st.sampled_from([0.0, 1e-7, 1e-6])),
+    )
+
+
+def _predict(link, block_bits):
+    return predict(
+        link,
+        block_bits=block_bits,
+        epsilon_secrecy=1e-9,
+        epsilon_correctness=1e-15,
+        reconciliation_efficiency=EFFICIENCY,
+    )
+
+
+blocks = st.integers(4, 10).map(lambda power: 10**power)
+
+
+@fixed
+@given(links(), blocks)
+def test_finite_below_asymptotic_below_capacity(link, block_bits):
+    """Key per pulse: finite blocks and real detectors below infinite ones and ideal ones, those below the capacity."""
+    finite = _predict(link, block_bits).secret_rate_bps / link.pulse_rate_hz
+    limit = asymptotic_rate(link, reconciliation_efficiency=EFFICIENCY)
+    assert finite <= limit <= float(plob(link.transmittance))
+
+
+def _never_helps(link, block_bits, **changes):
+    worse = _predict(dataclasses.replace(link, **changes), block_bits)
+    # One bit of slack: lengths are rounded down to whole bits.
+    better = _predict(link, block_bits)
+    assert worse.secret_rate_bps <= better.secret_rate_bps + 1.0 / better.block_duration_s
+
+
+@fixed
+@given(links(), blocks, st.floats(0.01, 10.0))
+def test_loss_never_helps(link, block_bits, more_db):
+    """More loss, no more key."""
+    _never_helps(link, block_bits, channel_loss_db=link.channel_loss_db + more_db)
+
+
+@fixed
+@given(links(), blocks, st.floats(1e-8, 1e-4))
+def test_dark_counts_never_help(link, block_bits, more):
+    """More dark counts, no more key."""
+    _never_helps(link, block_bits, dark_count_probability=link.dark_count_probability + more)
+
+
+@fixed
+@given(links(), blocks, st.floats(1e-4, 0.2))
+def test_misalignment_never_helps(link, block_bits, more):
+    """More misalignment, no more key."""
+    _never_helps(link, block_bits, misalignment=link.misalignment + more)
+
+
+@fixed
+@given(links(), blocks, st.floats(1e-3, 0.2))
+def test_afterpulses_never_help(link, block_bits, more):
+    """More afterpulses, no more key."""
+    _never_helps(link, block_bits, afterpulse_probability=link.afterpulse_probability + more)
+
+
+@fixed
+@given(links(), blocks, st.floats(1.0, 100.0))
+def test_dead_time_never_helps(link, block_bits, factor):
+    """A longer dead time, no more key, of detectors without afterpulses."""
+    ideal = dataclasses.replace(link, afterpulse_probability=0.0)
+    _never_helps(ideal, block_bits, dead_time_s=(link.dead_time_s + 1e-8) * factor)
+
+
+@fixed
+@given(links(), st.integers(10_000, 10**9), st.floats(1.0, 100.0))
+def test_larger_blocks_never_hurt(link, block_bits, factor):
+    """Larger blocks, no less key per second but for the rounding."""
+    small, large = _predict(link, block_bits), _predict(link, int(block_bits * factor) + 1)
+    assert small.secret_rate_bps <= large.secret_rate_bps + 1.0 / small.block_duration_s
+
+
+@fixed
+@given(links(), blocks, st.floats(0.11, 0.5))
+def test_eleven_percent_of_misalignment_is_the_end(link, block_bits, misalignment):
+    """Above 11 % of misalignment there is no key, however large the block."""
+    found = _predict(dataclasses.replace(link, misalignment=misalignment), block_bits)
+    assert found.qber >= 0.11
+    assert found.secret_rate_bps == 0.0
+
+
+@fixed
+@given(links())
+def test_prediction_is_always_finite_and_ordered(link):
+    """No parameters make nonsense: rates are finite, key is less than what was sifted, errors at most one half."""
+    found = _predict(link, 100_000)
+    assert 0.0 <= found.secret_rate_bps <= found.sifted_rate_bps < math.inf
+    assert 0.0 <= found.qber <= 0.5 + 1e-12
+    assert found.sifted_rate_bps <= link.pulse_rate_hz

@@ -1,0 +1,66 @@
+"""From the network file to physics."""
+
+import msgspec
+import pytest
+
+from qit4n.network.model import Eavesdropper, Link, Medium, Module, Network, Policies, Site
+from qit4n.physics import decoy_bb84
+from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.quantum.link import RECONCILIATION_EFFICIENCY, physics_of, predict
+
+MODULE = Module(
+    pulse_rate_hz=2e8,
+    signal_intensity=0.4,
+    decoy_intensity=0.1,
+    signal_probability=0.6,
+    key_basis_probability=0.7,
+    receiver_loss_db=1.5,
+    detector_efficiency=0.25,
+    dark_count_probability=2e-6,
+    dead_time_s=3e-6,
+    afterpulse_probability=0.02,
+    misalignment=0.015,
+    block_bits=500_000,
+)
+NETWORK = Network(
+    qit4n=1,
+    name="pair",
+    sites=(Site(id="A"), Site(id="B")),
+    modules={"m": MODULE},
+    links=(Link(id="l", ends=("A", "B"), medium=Medium(length_km=25.0, loss_db=5.2), module="m"),),
+    policies=Policies(epsilon_secrecy=1e-8, epsilon_correctness=1e-12),
+)
+
+
+def test_every_figure_of_the_file_arrives():
+    """Loss of the medium and all parameters of the module are those of the file."""
+    physics = physics_of(NETWORK, NETWORK.links[0])
+    expected = {name: value for name, value in msgspec.to_builtins(MODULE).items() if name != "block_bits"}
+    assert isinstance(physics, DecoyBB84)
+    assert {name: getattr(physics, name) for name in expected} == expected
+    assert physics.channel_loss_db == 5.2
+
+
+def test_prediction_takes_block_and_policies_from_the_file():
+    """Block size and epsilons are those of the file, and the plan counts on Cascade."""
+    expected = decoy_bb84.predict(
+        physics_of(NETWORK, NETWORK.links[0]),
+        block_bits=500_000,
+        epsilon_secrecy=1e-8,
+        epsilon_correctness=1e-12,
+        reconciliation_efficiency=RECONCILIATION_EFFICIENCY,
+    )
+    assert predict(NETWORK, NETWORK.links[0]) == expected
+    assert expected.secret_rate_bps > 0
+
+
+def test_an_eavesdropper_is_not_predicted():
+    """The prediction is that of the undisturbed link: measured against it, an attack shows."""
+    attacked = msgspec.structs.replace(NETWORK.links[0], eavesdropper=Eavesdropper(intercept_fraction=1.0))
+    assert predict(NETWORK, attacked) == predict(NETWORK, NETWORK.links[0])
+
+
+def test_unknown_module():
+    """A link whose module is not in the file has no physics."""
+    with pytest.raises(KeyError, match="other"):
+        physics_of(NETWORK, msgspec.structs.replace(NETWORK.links[0], module="other"))
