@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from qit4n.service.client import KMEClient
+
 
 def free_base_port(count):
     """A base port below the ephemeral range with ``count`` free ports after it."""
@@ -53,22 +55,23 @@ class Running:
     def qit(self, *arguments, timeout=60):
         return qit(*arguments, "--state", self.state, timeout=timeout)
 
+    def client(self, application):
+        """A client of this application at its own KME."""
+        files = self.applications[application]
+        return KMEClient(files["kme"], files["cert"], files["key"], files["ca"])
+
     def status(self):
         done = self.qit("status", "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def get(self, master, slave, *options):
+    def get(self, master, slave, **wanted):
         """Keys by id, as the master gets them."""
-        done = self.qit("key", "get", slave, "--as", master, "--json", *options)
-        assert done.returncode == 0, done.stderr
-        return {key["key_ID"]: key["key"] for key in json.loads(done.stdout)["keys"]}
+        return {key.key_id: key.value for key in self.client(master).get_keys(slave, **wanted)}
 
     def fetch(self, slave, master, *key_ids):
         """Keys by id, as the slave gets them."""
-        done = self.qit("key", "dec", master, *key_ids, "--as", slave, "--json")
-        assert done.returncode == 0, done.stderr
-        return {key["key_ID"]: key["key"] for key in json.loads(done.stdout)["keys"]}
+        return {key.key_id: key.value for key in self.client(slave).get_keys_by_id(master, list(key_ids))}
 
     def wait_for(self, condition, what, limit_s=90):
         """Poll the status until ``condition(status)``."""

@@ -6,7 +6,6 @@ run time: as long as every sum lies closer than a quarter to an integer the resu
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 Bits = NDArray[np.uint8]
 ROUNDING_LIMIT = 0.25
@@ -29,10 +28,10 @@ def toeplitz_hash(bits: Bits, seed: Bits, outputs: int) -> Bits:
         raise ValueError(f"Toeplitz {n} -> {outputs} bits needs {seed_bits(n, outputs)} seed bits, got {seed.size}")
     if outputs == 0:
         return np.empty(0, np.uint8)
-    size = fft.next_fast_len(seed.size, real=True)
-    spectrum = fft.rfft(seed.astype(np.float64), size)
-    spectrum *= fft.rfft(bits.astype(np.float64), size)
-    sums = fft.irfft(spectrum, size)[n - 1 : n - 1 + outputs]
+    size = 1 << (seed.size - 1).bit_length()
+    spectrum = np.fft.rfft(seed, size)
+    spectrum *= np.fft.rfft(bits, size)
+    sums = np.fft.irfft(spectrum, size)[n - 1 : n - 1 + outputs]
     whole = np.rint(sums)
     error = float(np.max(np.abs(sums - whole)))
     if error >= ROUNDING_LIMIT:

@@ -7,7 +7,7 @@ that carry key material hide it in their ``repr`` (see :class:`Sensitive`), so t
 import msgspec
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Base of all messages; the class name is the tag on the wire."""
 
 

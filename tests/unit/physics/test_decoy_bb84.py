@@ -162,3 +162,22 @@ def test_finite_blocks_approach_the_limit_from_below():
     made = [_predict(link, block_bits=bits).secret_rate_bps / 1e8 for bits in (10**5, 10**6, 10**8, 10**12)]
     assert made == sorted(made)
     assert 0.8 * limit < made[-1] < limit
+
+
+@pytest.mark.parametrize("block_bits", [10**4, 10**6, 10**8, 10**12])
+def test_bounds_lie_on_the_safe_side_of_the_truth(block_bits):
+    """Vacuum and single-photon detections are bounded from below, phase errors from above, closer in larger blocks."""
+    link = _with(channel_loss_db=20.0, dark_count_probability=1e-4, signal_intensity=0.3, decoy_intensity=0.02)
+    key = finite_key(
+        expected_counts(link, block_bits), link.source, leaked_bits=0, epsilon_secrecy=1e-9, epsilon_correctness=1e-15
+    )
+    eta, dark, per_sifted = link.transmittance, link.dark_count_probability, block_bits / click_probability(link)
+    vacuum = per_sifted * link.source.tau(0) * float(rates.single_photon_yield(0.0, dark))
+    single = per_sifted * link.source.tau(1) * float(rates.single_photon_yield(eta, dark))
+    phase = float(rates.single_photon_error_yield(eta, dark, link.misalignment) / rates.single_photon_yield(eta, dark))
+    assert key.vacuum_bound <= vacuum
+    assert key.single_photon_bound <= single
+    assert phase <= key.phase_error_bound
+    if block_bits == 10**12:
+        assert key.vacuum_bound > 0.9 * vacuum
+        assert key.single_photon_bound > 0.7 * single

@@ -86,6 +86,14 @@ def test_afterpulse_spans_segments_and_is_random(receiver):
     assert abs(np.count_nonzero(found.bases) - 15_000) < 4.5 * math.sqrt(50_000 * 0.3 * 0.7)
 
 
+def test_afterpulse_together_with_light_is_a_double_click(receiver):
+    """An afterpulse in a lit gate fires the other detector half of the time: a quarter of aligned bits are wrong."""
+    detectors = receiver(misalignment=0.0, afterpulse_probability=0.999999, trap_lifetime_s=0.0)
+    found = detectors.detect(_light(np.arange(100_000), np.zeros(100_000)))
+    bits = found.bits[found.bases == 0]
+    assert abs(np.count_nonzero(bits) - bits.size / 4) < 4.5 * math.sqrt(bits.size * 3 / 16)
+
+
 def test_slots_beyond_32_bits(receiver):
     """Slots are 64-bit numbers at the receiver too."""
     found = receiver(misalignment=0.0).detect(_light([7], [1], first_slot=2**45, pulses=10))

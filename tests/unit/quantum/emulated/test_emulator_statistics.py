@@ -19,6 +19,13 @@ DETECTORS = {
     "afterpulses": {"afterpulse_probability": 0.2},
     "afterpulses at once": {"afterpulse_probability": 0.2, "trap_lifetime_s": 0.0, "dead_time_s": 2e-7},
     "traps outlive the dead time": {"afterpulse_probability": 0.3, "dead_time_s": 2e-7, "trap_lifetime_s": 2e-6},
+    "afterpulses on bright light": {
+        "channel_loss_db": 0.0,
+        "detector_efficiency": 0.9,
+        "signal_intensity": 1.8,
+        "afterpulse_probability": 0.5,
+        "trap_lifetime_s": 0.0,
+    },
     "everything": {
         "channel_loss_db": 1.0,
         "dark_count_probability": 2e-3,
