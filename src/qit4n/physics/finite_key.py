@@ -2,8 +2,8 @@
 
 Statistics and bounds follow Rusca et al., APL 112, 171104 (2018), as consolidated by Wiesemann, Krause, Tupkary,
 Luetkenhaus, Rusca and Walenta, Quantum 10, 2037 (2026), arXiv:2405.16578. The two differ in the constants of the
-length only; both are here as :class:`Proof` records. The constants of the second were read from independent
-implementations of the paper, not from its PDF.
+length only; both are here as :class:`Proof` records. The constants of the second were read from an independent
+implementation of the paper, not from its PDF.
 
 Concentration bound: Hoeffding, ``delta(n, eps) = sqrt(n/2 ln(1/eps))``, with n the total of the basis.
 """
