@@ -1,5 +1,7 @@
 """A QKD link of the network file as physics: the parameters, and what they predict."""
 
+from dataclasses import replace
+
 from qit4n.network.model import Link, Network
 from qit4n.physics import decoy_bb84
 from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
@@ -27,11 +29,17 @@ def physics_of(network: Network, link: Link) -> DecoyBB84:
 
 
 def predict(network: Network, link: Link) -> Prediction:
-    """What the link will do, under the policies of the file. An eavesdropper is not predicted."""
-    return decoy_bb84.predict(
+    """What the link will do, under the policies of the file. An eavesdropper is not predicted.
+
+    Above ``max_qber`` every block is refused, so the secret rate is 0, whatever the finite-key length says.
+    """
+    found = decoy_bb84.predict(
         physics_of(network, link),
         block_bits=network.modules[link.module].block_bits,
         epsilon_secrecy=network.policies.epsilon_secrecy,
         epsilon_correctness=network.policies.epsilon_correctness,
         reconciliation_efficiency=RECONCILIATION_EFFICIENCY,
     )
+    if found.qber > network.policies.max_qber:
+        return replace(found, secret_rate_bps=0.0, key_bits_per_block=0.0)
+    return found

@@ -54,6 +54,18 @@ def test_prediction_takes_block_and_policies_from_the_file():
     assert expected.secret_rate_bps > 0
 
 
+def test_above_the_qber_of_the_policy_there_is_no_key():
+    """A link whose blocks will be refused for their error rate is predicted without key, and with that error rate."""
+    free = predict(NETWORK, NETWORK.links[0])
+    strict = msgspec.structs.replace(
+        NETWORK, policies=msgspec.structs.replace(NETWORK.policies, max_qber=free.qber * 0.9)
+    )
+    found = predict(strict, strict.links[0])
+    assert free.key_bits_per_block > 0
+    assert (found.secret_rate_bps, found.key_bits_per_block) == (0.0, 0.0)
+    assert (found.qber, found.sifted_rate_bps) == (free.qber, free.sifted_rate_bps)
+
+
 def test_an_eavesdropper_is_not_predicted():
     """The prediction is that of the undisturbed link: measured against it, an attack shows."""
     attacked = msgspec.structs.replace(NETWORK.links[0], eavesdropper=Eavesdropper(intercept_fraction=1.0))
