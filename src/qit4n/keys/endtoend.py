@@ -45,10 +45,9 @@ class OutgoingPool:
     supplied_bytes: int = 0
 
     @property
-    def missing_bytes(self) -> int:
-        """Bytes to relay until the target is reached, counting those on their way."""
-        on_the_way = sum(len(flight.material) for flight in self.in_flight.values())
-        return self.target_bytes - self.ready.available_bytes - on_the_way
+    def coming_bytes(self) -> int:
+        """Bytes that are ready or on their way."""
+        return self.ready.available_bytes + sum(len(flight.material) for flight in self.in_flight.values())
 
     @property
     def chunk_bytes(self) -> int:
@@ -111,14 +110,14 @@ class EndToEndPools:
         return cut, _spend(pool.ready, cut)
 
     def fill(self, now: float) -> Step:
-        """Send chunks where pools are below target, the emptiest pool first."""
+        """Send chunks where pools are below target, one at a time to the pool that has the least."""
         step = Step()
-        pools = [pool for pool in self.outgoing.values() if pool.path and now >= pool.not_before]
-        pools.sort(key=lambda pool: pool.ready.available_bytes / max(pool.target_bytes, 1))
-        for pool in pools:
-            while pool.missing_bytes > 0 and len(pool.in_flight) < CHUNKS_IN_FLIGHT:
-                if not self._send_chunk(pool, now, step):
-                    break
+        open_ = [pool for pool in self.outgoing.values() if pool.path and now >= pool.not_before]
+        while open_:
+            pool = min(open_, key=lambda one: one.coming_bytes / max(one.target_bytes, 1))
+            may = pool.coming_bytes < pool.target_bytes and len(pool.in_flight) < CHUNKS_IN_FLIGHT
+            if not may or not self._send_chunk(pool, now, step):
+                open_.remove(pool)
         return step
 
     def _send_chunk(self, pool: OutgoingPool, now: float, step: Step) -> bool:
