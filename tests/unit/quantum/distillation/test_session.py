@@ -1,0 +1,156 @@
+"""Both sessions of a link against each other, from emulated light to the finished key."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from qit4n.errors import ProtocolError, QitError
+from qit4n.physics.decoy_bb84 import predict
+from qit4n.quantum.distillation import messages
+from qit4n.quantum.emulated.eavesdropper import InterceptResend
+
+
+def test_both_ends_deliver_the_same_blocks(pair):
+    """Several blocks in a row are equal at both ends, differ from each other, and are as long as the account says."""
+    run = pair().run(blocks=3)
+    ours, theirs = run.delivered["transmitter"], run.delivered["receiver"]
+    assert [key.material for key in ours] == [key.material for key in theirs]
+    assert len({key.material for key in ours}) == 3
+    assert [key.block for key in ours] == sorted({key.block for key in ours})
+    for key, same in zip(ours, theirs, strict=True):
+        assert key.account.key_bits == 8 * len(key.material) == same.account.key_bits
+        assert key.account.sifted_bits == 50_000
+        assert key.account.errors_key_basis == same.account.errors_key_basis > 0
+    assert run.aborts == {"transmitter": [], "receiver": []}
+
+
+def test_the_final_key_is_not_biased(pair):
+    """Ones and zeros of the delivered key are as frequent as in a random string, within five sigma."""
+    run = pair().run(blocks=2)
+    bits = np.unpackbits(np.frombuffer(b"".join(key.material for key in run.delivered["receiver"]), np.uint8))
+    assert abs(bits.sum() - bits.size / 2) < 2.5 * np.sqrt(bits.size)
+
+
+def test_each_block_pays_and_harvests_one_one_time_key(pair):
+    """One-time keys are spent once, in order, and the first 64 bytes of each block replace them at both ends."""
+    run = pair(keys=1).run(blocks=3)
+    assert run.spent["transmitter"] == run.spent["receiver"]
+    assert run.spent["transmitter"][0] == "psk/00000"
+    assert len(set(run.spent["transmitter"])) == 3
+    assert run.harvested["transmitter"] == run.harvested["receiver"]
+    assert run.spent["transmitter"][1:] == [name for name, _ in run.harvested["transmitter"]][:2]
+    assert all(len(key) == 64 for _, key in run.harvested["receiver"])
+    assert not any(key in run.delivered["receiver"][0].material for _, key in run.harvested["receiver"])
+
+
+def test_without_a_one_time_key_there_is_no_block(pair):
+    """When the keys for authentication are used up the block is refused, and the reason is named."""
+    run = pair(keys=0).run(blocks=1)
+    assert run.aborts["receiver"][0].reason == "no-authentication-key"
+    assert not run.delivered["transmitter"]
+
+
+def test_a_one_time_key_that_only_one_end_has_is_skipped(pair):
+    """After a crash the ends may hold different keys: the receiver refuses, the transmitter takes the next."""
+    run = pair()
+    run.receiver.keys.take("psk/00002")
+    run.run(blocks=1)
+    assert run.spent["transmitter"] == ["psk/00003"]
+    assert run.delivered["transmitter"][0].material == run.delivered["receiver"][0].material
+
+
+def test_intercept_resend_on_all_pulses_is_found(pair):
+    """QBER of a quarter: the first block is refused with the numbers, at both ends."""
+    run = pair(tamper_light=InterceptResend(1.0, np.random.default_rng(5))).run(blocks=1)
+    for aborts in run.aborts.values():
+        assert aborts[0].reason == "high-qber"
+        assert 0.22 < aborts[0].qber < 0.28
+    assert not run.delivered["transmitter"] + run.delivered["receiver"]
+
+
+def test_intercept_resend_on_a_few_pulses_shortens_the_key(pair):
+    """5 % of the pulses attacked: key still flows, but less of it than without the attack."""
+    free = pair().run(blocks=2).delivered["receiver"]
+    attacked = pair(tamper_light=InterceptResend(0.05, np.random.default_rng(5))).run(blocks=2).delivered["receiver"]
+    assert sum(key.account.key_bits for key in attacked) < 0.85 * sum(key.account.key_bits for key in free)
+
+
+def test_too_short_blocks_yield_no_key_and_say_why(pair):
+    """10,000 bits are too few for the finite-key bounds: no key, and the text has the figures."""
+    run = pair(block_bits=10_000).run(blocks=1)
+    abort = run.aborts["receiver"][0]
+    assert abort.reason in {"no-key", "too-little-statistics"}
+    assert "10000 sifted bits" in abort.text
+
+
+@pytest.mark.parametrize(
+    "kind", [one for one in messages.ClassicalMessage.__args__ if one not in {messages.AbortBlock, messages.RefuseKey}]
+)
+def test_no_altered_message_leads_to_unequal_keys(pair, kind):
+    """One bit of one message of any kind is flipped on the way: never different keys, never a key at both ends."""
+    run = pair(seed=3)
+    done = []
+
+    def alter(message):
+        if done or type(message) is not kind:
+            return message
+        done.append(message)
+        body = bytearray(msgspec.msgpack.encode(message))
+        body[-1] ^= 1
+        try:
+            return msgspec.msgpack.decode(bytes(body), type=messages.ClassicalMessage)
+        except msgspec.MsgspecError:
+            return None
+
+    run.alter = alter
+    try:
+        run.run(blocks=1, segments=80)
+    except (QitError, AssertionError):
+        pass
+    assert done
+    ours = [key.material for key in run.delivered["transmitter"]]
+    theirs = [key.material for key in run.delivered["receiver"]]
+    assert all(one == other for one, other in zip(ours, theirs, strict=False))
+    assert not ours
+
+
+def test_messages_in_flight_do_not_matter(pair):
+    """Light that runs ahead of the discussion, in any interleaving, gives equal keys."""
+    for seed in range(3):
+        run = pair(seed=seed).run(blocks=2, bunch=4)
+        ours, theirs = run.delivered["transmitter"], run.delivered["receiver"]
+        assert [key.material for key in ours][:2] == [key.material for key in theirs][:2]
+
+
+def test_unexpected_messages_are_refused_by_name_and_state(pair):
+    """A message that the state does not allow raises an error that names both."""
+    run = pair()
+    with pytest.raises(ProtocolError, match="Corrected came to the transmitter while sifting"):
+        run.transmitter.receive(messages.Corrected(), 0.0)
+    with pytest.raises(ProtocolError, match="Parities came to the receiver while sifting"):
+        run.receiver.receive(messages.Parities(count=0, bits=b""), 0.0)
+
+
+@pytest.mark.parametrize("misalignment", [0.005, 0.01, 0.02])
+def test_the_measured_rate_is_the_predicted_one(pair, link, misalignment):
+    """Over several blocks secret bits per pulse are within 10 % of the formula, for the same parameters."""
+    physics = replace(link, misalignment=misalignment)
+    keys = pair(physics=physics, block_bits=100_000, seed=9).run(blocks=5, segments=1000).delivered["receiver"]
+    bits = sum(key.account.key_bits + key.account.authentication_bits for key in keys)
+    rate = bits / sum(key.account.duration_s for key in keys)
+    predicted = predict(
+        physics, block_bits=100_000, epsilon_secrecy=1e-9, epsilon_correctness=1e-15, reconciliation_efficiency=1.05
+    )
+    assert rate == pytest.approx(predicted.secret_rate_bps, rel=0.10)
+    errors = sum(key.account.errors_key_basis for key in keys)
+    assert errors == pytest.approx(5e5 * predicted.qber, abs=5 * np.sqrt(5e5 * predicted.qber))
+
+
+def test_no_secret_shows_in_a_repr(pair):
+    """Neither the block at work nor what is delivered shows key bytes when it is printed."""
+    run = pair().run(blocks=1)
+    key = run.delivered["receiver"][0]
+    assert key.material[:8].hex() not in repr(key)
+    assert repr(key.material[:4])[2:-1] not in repr(key)
