@@ -1,0 +1,133 @@
+"""A site's real HTTPS server with certificates of a real authority; behind it one key manager for both sites."""
+
+import asyncio
+import json
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from qit4n.adapters import http014, tls
+from qit4n.adapters.certificates import issue_all
+from qit4n.keys.directory import Directory
+from qit4n.keys.endtoend import EndToEndPools
+from qit4n.keys.kma import KMA, LinkStock
+from qit4n.keys.ksa import KSA
+from qit4n.keys.relay import Relay
+from qit4n.keys.step import Answer
+from qit4n.network.model import Application, Demand, Network, Site
+
+
+@pytest.fixture(scope="session")
+def network():
+    """Two sites; three applications that may share keys with each other, and one that may not."""
+    return Network(
+        qit4n=1,
+        name="conformance",
+        sites=(Site(id="A"), Site(id="B")),
+        applications=tuple(Application(id=one, site="A") for one in ("alice", "bob", "carol", "eve")),
+        demands=(
+            Demand(between=("alice", "bob")),
+            Demand(between=("alice", "carol")),
+            Demand(between=("bob", "carol")),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def state(network, tmp_path_factory):
+    """The state directory with all certificates."""
+    directory = tmp_path_factory.mktemp("state")
+    issue_all(network, directory)
+    return directory
+
+
+class Supply:
+    """The real KSA of site A, whose applications are all local: no relay is needed to supply them."""
+
+    def __init__(self, network, entropy):
+        kma = KMA("A", [LinkStock(link="none", peer="B", leads=True)], 1)
+        self._ksa = KSA("A", Directory.of(network), EndToEndPools("A", Relay(kma), entropy), entropy)
+        self.empty = False
+
+    async def answer(self, request):
+        from qit4n.refpoints import ak
+
+        if self.empty and isinstance(request, ak.GetKeys):
+            return ak.Refused(reason="no-key", text="insufficient key material")
+        step = self._ksa.request(1, request, 1000.0)
+        return next(action.reply for action in step.actions if isinstance(action, Answer))
+
+
+class KME:
+    """A running server, and a way to call it."""
+
+    def __init__(self, network, state, port, supply):
+        self.network, self.state, self.port, self.supply = network, state, port, supply
+        self.url = f"https://127.0.0.1:{port}"
+
+    def files(self, who):
+        directory = self.state / ("applications" if (self.state / "applications" / who).exists() else "sites") / who
+        return {name: str(directory / f"{name}.pem") for name in ("cert", "key", "ca")}
+
+    def context(self, who):
+        files = self.files(who)
+        context = ssl.create_default_context(cafile=files["ca"])
+        context.load_cert_chain(files["cert"], files["key"])
+        return context
+
+    def call(self, who, method, path, body=None, *, raw=None):
+        """Status, JSON and headers of one request, by ``http.client``."""
+        import http.client
+
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context(who), timeout=10)
+        content = raw if raw is not None else None if body is None else json.dumps(body)
+        connection.request(method, f"/api/v1/keys/{path}", content, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        text = response.read()
+        connection.close()
+        return response.status, json.loads(text), dict(response.headers)
+
+    def enc(self, who="alice", slave="bob", **wanted):
+        status, answer, _ = self.call(who, "POST", f"{slave}/enc_keys", wanted)
+        return status, answer
+
+    def dec(self, *key_ids, who="bob", master="alice"):
+        body = {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
+        status, answer, _ = self.call(who, "POST", f"{master}/dec_keys", body)
+        return status, answer
+
+    def curl(self, who, path, *options):
+        files = self.files(who)
+        return subprocess.run(
+            ["curl", "-sS", "--cacert", files["ca"], "--cert", files["cert"], "--key", files["key"], *options]
+            + [f"{self.url}/api/v1/keys/{path}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+
+
+@pytest.fixture(scope="session")
+def kme(network, state):
+    """The server in a thread of its own."""
+    import os
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    supply = Supply(network, os.urandom)
+    context = tls.server_context_for_applications(state / "sites" / "A")
+
+    async def begin():
+        runner = await http014.serve("127.0.0.1", 0, context, supply.answer, network=network.name)
+        return runner, runner.addresses[0][1]
+
+    runner, port = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    yield KME(network, state, port, supply)
+    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    loop.close()
