@@ -264,7 +264,8 @@ def _what(error: ValidationError) -> str:
         return f"{shown} is not {_article(error.validator_value)}"
     if kind == "anyOf":
         return f"{shown} is not what is expected here"
-    return WRONG.get(kind, error.message).format(shown=shown, limit=error.validator_value)
+    text = WRONG.get(kind)
+    return text.format(shown=shown, limit=error.validator_value) if text else f"{shown} is not allowed ({kind})"
 
 
 def _article(kind: Any) -> str:
