@@ -1,0 +1,72 @@
+"""A site's process when its disk fills up."""
+
+import asyncio
+import os
+
+import pytest
+from msgspec.structs import replace
+
+from qit4n.adapters.certificates import issue_all
+from qit4n.errors import StoreFullError
+from qit4n.network.file import load
+from qit4n.network.model import Application
+from qit4n.node.site import SiteProcess
+from qit4n.refpoints import ak
+
+
+@pytest.fixture
+def network():
+    """Two applications at one site: they share keys without any relay."""
+    network = load("two-data-centres")
+    applications = (Application(id="app-east", site="east"), Application(id="app-west", site="east"))
+    return replace(network, links=(), modules={}, applications=applications)
+
+
+async def test_a_full_disk_refuses_new_keys_and_keeps_the_old_ones(network, tmp_path, monkeypatch):
+    """Full: 'not ready' with the reason, nothing consumed. Freed: all earlier keys are there, new ones flow."""
+    issue_all(network, tmp_path)
+    site = SiteProcess(network, "east", tmp_path)
+    journal = asyncio.create_task(site._journal.run())
+    get = ak.GetKeys(master="app-east", slaves=("app-west",), number=2)
+    before = await site.request(get)
+    commit = site._store.commit
+
+    def full(writes):
+        raise StoreFullError("store.db: the disk is full; free space there")
+
+    monkeypatch.setattr(site._store, "commit", full)
+    refused = await site.request(get)
+    fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=tuple(key.key_id for key in before.keys))
+    also_refused = await site.request(fetch)
+    for answer in (refused, also_refused):
+        assert answer.reason == "not-ready"
+        assert "disk is full" in answer.text
+    assert "disk is full" in site._site_report().fault
+    status = await site.request(ak.GetStatus(master="app-east", slave="app-west"))
+    assert isinstance(status, ak.SupplyStatus)
+
+    monkeypatch.setattr(site._store, "commit", commit)
+    assert [key.value for key in (await site.request(fetch)).keys] == [key.value for key in before.keys]
+    assert len((await site.request(get)).keys) == 2
+    assert site._site_report().fault == ""
+    journal.cancel()
+    site._journal.close()
+    site._store.close()
+
+
+async def test_a_restart_finds_what_was_supplied(network, tmp_path):
+    """A second process on the same directory supplies the slave's copies of the first one's keys, once."""
+    issue_all(network, tmp_path)
+    got = []
+    for attempt in range(3):
+        site = SiteProcess(network, "east", tmp_path)
+        journal = asyncio.create_task(site._journal.run())
+        if attempt == 0:
+            got = (await site.request(ak.GetKeys(master="app-east", slaves=("app-west",), number=3))).keys
+        fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=(got[attempt].key_id,))
+        assert (await site.request(fetch)).keys == (got[attempt],)
+        assert (await site.request(fetch)).reason == "unknown-key"
+        journal.cancel()
+        site._journal.close()
+        site._store.close()
+    assert len(os.listdir(tmp_path / "sites" / "east")) >= 6
