@@ -83,10 +83,13 @@ def distil(seed: int, size: int | None) -> Iterator[Result]:
             elif isinstance(action, session.Deliver):
                 delivered.append(action.key)
 
-    while len(delivered) < 2:  # noqa: PLR2004 - both ends
+    while len(delivered) < 2:
         light = laser.emit(20_000_000)
         found = detectors.detect(light)
-        run("receiver", lambda found=found, light=light: ends["receiver"].detected(found, light.first_slot, light.pulses, 0.0))
+        run(
+            "receiver",
+            lambda found=found, light=light: ends["receiver"].detected(found, light.first_slot, light.pulses, 0.0),
+        )
         while inbox["transmitter"] or inbox["receiver"]:
             for end, machine in ends.items():
                 if inbox[end]:

@@ -22,7 +22,10 @@ def network() -> Iterator[tuple[dict[str, dict[str, str]], float]]:
         command = [sys.executable, "-m", "qit4n.cli.main", "up", "two-data-centres", "--json"]
         began = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--state", state, "--base-port", "29100"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*command, "--state", state, "--base-port", "29100"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         try:
             line = process.stdout.readline() if process.stdout else ""
@@ -55,7 +58,7 @@ def supply(_seed: int, size: int | None) -> Iterator[Result]:
             connection.request("GET", f"/api/v1/keys/{slave}/enc_keys")
             response = connection.getresponse()
             response.read()
-            if response.status == 200:  # noqa: PLR2004
+            if response.status == 200:
                 times.append(time.perf_counter() - start)
             else:
                 time.sleep(0.2)

@@ -92,8 +92,8 @@ class OutOfKeyError(QitError):
     """Not enough key for what was asked."""
 
 
-class DistillationAbort(QitError):
-    """A block yields no key; ``reason`` is a short stable word for alarms, the text says the numbers."""
+class BlockRefusedError(QitError):
+    """A block yields no key (distillation aborts): ``reason`` is a short stable word, the text has the numbers."""
 
     def __init__(self, reason: str, text: str) -> None:
         """Keep the machine-readable reason beside the sentence for people."""

@@ -101,8 +101,18 @@ class KME:
     def curl(self, who, path, *options):
         files = self.files(who)
         return subprocess.run(
-            ["curl", "-sS", "--cacert", files["ca"], "--cert", files["cert"], "--key", files["key"], *options]
-            + [f"{self.url}/api/v1/keys/{path}"],
+            [
+                "curl",
+                "-sS",
+                "--cacert",
+                files["ca"],
+                "--cert",
+                files["cert"],
+                "--key",
+                files["key"],
+                *options,
+                f"{self.url}/api/v1/keys/{path}",
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -1,5 +1,6 @@
 """A network of real key managers in memory: messages in any order, stores that forget what was not committed."""
 
+import itertools
 import random
 from dataclasses import dataclass, field
 
@@ -146,9 +147,7 @@ class KeyNet:
             table = ck.RelayTable(
                 version=1,
                 pools=tuple(
-                    ck.PoolOrder(peer=one[-1], path=one, target_bits=target_bits)
-                    for one in paths
-                    if one[0] == path[0]
+                    ck.PoolOrder(peer=one[-1], path=one, target_bits=target_bits) for one in paths if one[0] == path[0]
                 ),
             )
             self.do(path[0], self.managers[path[0]].order(table, self.now))
@@ -181,11 +180,9 @@ def chain(sites="ABCD", policies=None):
         modules={"m": Module(pulse_rate_hz=1e8)},
         links=tuple(
             Link(id=f"{a}{b}".lower(), ends=(a, b), medium=Medium(length_km=10, loss_db=2.5), module="m")
-            for a, b in zip(sites, sites[1:], strict=False)
+            for a, b in itertools.pairwise(sites)
         ),
-        applications=tuple(
-            Application(id=name, site=site) for name, site in zip(names, sites, strict=True)
-        ),
+        applications=tuple(Application(id=name, site=site) for name, site in zip(names, sites, strict=True)),
         demands=tuple(Demand(between=pair) for pair in pairs),
         policies=policies or Policies(),
     )

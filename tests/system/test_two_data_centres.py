@@ -66,8 +66,19 @@ def test_public_014_client_and_curl_get_equal_keys(network, pair):
 
     def curl(files, path, *options):
         done = subprocess.run(
-            ["curl", "-sS", "--fail-with-body", "--cacert", files["ca"], "--cert", files["cert"], "--key", files["key"]]
-            + [*options, f"{files['kme']}/api/v1/keys/{path}"],
+            [
+                "curl",
+                "-sS",
+                "--fail-with-body",
+                "--cacert",
+                files["ca"],
+                "--cert",
+                files["cert"],
+                "--key",
+                files["key"],
+                *options,
+                f"{files['kme']}/api/v1/keys/{path}",
+            ],
             capture_output=True,
             text=True,
             check=True,

@@ -65,8 +65,7 @@ def issue_all(network: Network, state: Path, renew_psk: Iterable[str] = ()) -> l
         raise CertificateError(f"no link {unknown[0]} in network {network.name}; its links: {', '.join(sorted(links))}")
     authority_made, certificate, key = _authority(network, state / "ca")
     made = [authority_made]
-    for holder in _holders(network, state):
-        made.append(_certificate(network, holder, certificate, key))
+    made += [_certificate(network, holder, certificate, key) for holder in _holders(network, state)]
     made += [_random_file(state / "sites" / site.id / "store.key", STORE_KEY_BYTES) for site in network.sites]
     made += [one for link in network.links for one in _preshared(state, link.id, link.ends, link.id in set(renew_psk))]
     return made
@@ -76,9 +75,7 @@ def _holders(network: Network, state: Path) -> list[_Holder]:
     sites = [_Holder(state / "sites" / site.id, "site", site.id, (site.host,)) for site in network.sites]
     controller = _Holder(state / "controller", "controller", network.name, (network.controller_host,))
     operator = _Holder(state / "operator", "operator", network.name)
-    applications = [
-        _Holder(state / "applications" / one.id, "sae", one.id) for one in network.applications
-    ]
+    applications = [_Holder(state / "applications" / one.id, "sae", one.id) for one in network.applications]
     return [*sites, controller, operator, *applications]
 
 
@@ -160,9 +157,7 @@ def _sign(
     authority_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
-    names: list[x509.GeneralName] = [
-        x509.UniformResourceIdentifier(identity_uri(network.name, holder.role, holder.id))
-    ]
+    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(identity_uri(network.name, holder.role, holder.id))]
     names += [_host_name(host) for host in dict.fromkeys((*holder.hosts, "localhost", "127.0.0.1")) if holder.hosts]
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if holder.hosts else [])]
     return (
@@ -176,9 +171,7 @@ def _sign(
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
 
@@ -212,7 +205,9 @@ def read_certificate(path: Path) -> x509.Certificate:
     except OSError as error:
         raise CertificateError(f"{path}: {error.strerror}; make it: qit pki FILE --state DIR") from error
     except ValueError as error:
-        raise CertificateError(f"{path} is not a PEM certificate; move it away and run: qit pki FILE --state DIR") from error
+        raise CertificateError(
+            f"{path} is not a PEM certificate; move it away and run: qit pki FILE --state DIR"
+        ) from error
 
 
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:

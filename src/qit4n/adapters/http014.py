@@ -23,9 +23,7 @@ RETRY_AFTER_S = "1"
 KEEP_ALIVE_S = 75.0
 
 
-async def serve(
-    host: str, port: int, context: ssl.SSLContext, answer: Answer, *, network: str
-) -> web.ServerRunner:
+async def serve(host: str, port: int, context: ssl.SSLContext, answer: Answer, *, network: str) -> web.ServerRunner:
     """Start serving; stop with ``await runner.cleanup()``.
 
     Raises:

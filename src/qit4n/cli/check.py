@@ -21,7 +21,9 @@ def check(
     text, name = read(file)
     problems = examine(text, name)
     if json_:
-        found = [{"line": p.line, "column": p.column, "path": p.path, "what": p.what, "right": p.right} for p in problems]
+        found = [
+            {"line": p.line, "column": p.column, "path": p.path, "what": p.what, "right": p.right} for p in problems
+        ]
         print(msgspec.json.encode({"file": name, "ok": not problems, "problems": found}).decode())
         if problems:
             raise typer.Exit(NetworkFileError.exit_code)
@@ -39,8 +41,8 @@ def _describe(network: Network) -> None:
     )
     for link in network.links:
         found = predict(network, link)
-        note = "" if found.secret_rate_bps else "  <- no key: too lossy, too noisy, or block_bits too small"
+        note = "" if found.secret_rate_bps else "  <- no key: too lossy, too noisy, or blocks too small"
         print(
-            f"  {link.id}: {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: {rate_text(found.secret_rate_bps)} "
-            f"predicted, QBER {found.qber:.2%}, a block each {found.block_duration_s:.3g} s{note}"
+            f"  {link.id}: {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: "
+            f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, a block each {found.block_duration_s:.3g} s{note}"
         )

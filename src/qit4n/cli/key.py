@@ -22,7 +22,9 @@ CA = Annotated[Path | None, typer.Option(help="certificate of the authority (PEM
 JSON = Annotated[bool, typer.Option("--json", help="one JSON document, as the KME answers")]
 
 
-def _client(caller: str, state: Path | None, kme: str | None, cert: Path | None, key: Path | None, ca: Path | None) -> KMEClient:
+def _client(
+    caller: str, state: Path | None, kme: str | None, cert: Path | None, key: Path | None, ca: Path | None
+) -> KMEClient:
     if kme and cert and key and ca:
         return KMEClient(kme, cert, key, ca)
     directory = state_directory(state)

@@ -14,7 +14,9 @@ from qit4n.node.processes import state_root
 def pki(
     file: Annotated[str, typer.Argument(help="network file, or the name of an example")],
     state: Annotated[Path | None, typer.Option(help="state directory; default: one per network name")] = None,
-    renew_psk: Annotated[list[str] | None, typer.Option(help="new pre-shared key for this link (network stopped)")] = None,
+    renew_psk: Annotated[
+        list[str] | None, typer.Option(help="new pre-shared key for this link (network stopped)")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
 ) -> None:
     """Make the certificates, store keys and pre-shared keys that are missing; renew what expires within 30 days."""

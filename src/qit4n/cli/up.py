@@ -22,7 +22,6 @@ from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text
 
 
-
 def up(
     network: Annotated[str, typer.Argument(help="network file, or the name of an example")] = "two-data-centres",
     state: Annotated[Path | None, typer.Option(help="state directory; default: one per network name")] = None,
@@ -70,7 +69,9 @@ async def _up(network: Network, state: Path, *, json_: bool) -> None:
     screen = Console(stderr=True, soft_wrap=True, highlight=False)
     prepare(network, state)
     supervisor = Supervisor(network, state, told=lambda text: screen.print(f"  {text}"))
-    screen.print(f"network [bold]{network.name}[/]: {len(network.sites)} sites, {len(network.links)} links; state {state}")
+    screen.print(
+        f"network [bold]{network.name}[/]: {len(network.sites)} sites, {len(network.links)} links; state {state}"
+    )
     async with supervisor.running():
         with screen.status("starting the processes") as line:
             report = await supervisor.until_ready(lambda status: line.update(progress(status)))
@@ -152,5 +153,3 @@ def two_requests(network: Network, state: Path) -> str:
             f"{qit} status --state {state}",
         ]
     )
-
-

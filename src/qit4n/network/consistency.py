@@ -86,7 +86,11 @@ def _demands(network: Network) -> Iterator[Finding]:
         if len(pair) == 1:
             yield place, "an application demands keys with itself", "name two different applications"
         elif pair in seen:
-            yield place, f"the same pair is in demands[{seen[pair]}] already", "keep one: a demand serves both directions"
+            yield (
+                place,
+                f"the same pair is in demands[{seen[pair]}] already",
+                "keep one: a demand serves both directions",
+            )
         elif not unknown and islands.get(sites[demand.between[0]]) != islands.get(sites[demand.between[1]]):
             one, other = (sites[application] for application in demand.between)
             yield place, f"no links lead from site {one} to site {other}", "add links, or drop the demand"
@@ -106,7 +110,9 @@ def _islands(network: Network) -> dict[str, str]:
 def _modules(network: Network) -> Iterator[Finding]:
     for name, module in network.modules.items():
         if module.decoy_intensity >= module.signal_intensity:
-            what = f"decoy pulses ({module.decoy_intensity:g}) are not weaker than signals ({module.signal_intensity:g})"
+            what = (
+                f"decoy pulses ({module.decoy_intensity:g}) are not weaker than signals ({module.signal_intensity:g})"
+            )
             yield ("modules", name, "decoy_intensity"), what, f"usual is {module.signal_intensity / 3:.2g}"
 
 
@@ -117,7 +123,11 @@ def _policies(network: Network) -> Iterator[Finding]:
         yield ("policies", "key_size_bits"), f"minimum, default and maximum key size are {sizes} bits", "order them"
     last = network.base_port + 2 * len(network.sites)
     if last > 65_535:  # noqa: PLR2004 - TCP
-        yield ("base_port",), f"{len(network.sites)} sites need ports up to {last}", f"at most {65_535 - last + network.base_port}"
+        yield (
+            ("base_port",),
+            f"{len(network.sites)} sites need ports up to {last}",
+            f"at most {65_535 - last + network.base_port}",
+        )
     for number, demand in enumerate(network.demands):
         if demand.pool_bits < policies.max_key_size_bits:
             what = f"a pool of {demand.pool_bits} bits never holds a key of {policies.max_key_size_bits} bits"

@@ -162,7 +162,9 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2 numbers and booleans: 1e8 is a number, on/off/yes/no are words."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the base class' interface
-        first: [(tag, pattern) for tag, pattern in found if tag not in {_TAG + "float", _TAG + "bool", _TAG + "timestamp"}]
+        first: [
+            (tag, pattern) for tag, pattern in found if tag not in {_TAG + "float", _TAG + "bool", _TAG + "timestamp"}
+        ]
         for _TAG in ("tag:yaml.org,2002:",)
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -210,9 +212,7 @@ def _scalar(node: yaml.Node, at: At, loader: _Loader, places: _Places) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
 
 
-def _plain_mapping(
-    node: yaml.MappingNode, at: At, loader: _Loader, places: _Places, above: set[int]
-) -> dict[str, Any]:
+def _plain_mapping(node: yaml.MappingNode, at: At, loader: _Loader, places: _Places, above: set[int]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value)
@@ -269,7 +269,13 @@ def _what(error: ValidationError) -> str:
 
 
 def _article(kind: Any) -> str:
-    names = {"number": "a number", "integer": "a whole number", "string": "a text", "array": "a list", "object": "a mapping"}
+    names = {
+        "number": "a number",
+        "integer": "a whole number",
+        "string": "a text",
+        "array": "a list",
+        "object": "a mapping",
+    }
     return " or ".join(names.get(one, one) for one in ([kind] if isinstance(kind, str) else kind))
 
 
@@ -303,7 +309,10 @@ def _yaml_text(value: Any) -> str:
 
 def _limits(part: dict[str, Any]) -> Iterator[str]:
     words = {
-        "exclusiveMinimum": "more than", "minimum": "at least", "exclusiveMaximum": "less than", "maximum": "at most",
+        "exclusiveMinimum": "more than",
+        "minimum": "at least",
+        "exclusiveMaximum": "less than",
+        "maximum": "at most",
         "multipleOf": "a multiple of",
     }
     for key, word in words.items():

@@ -48,7 +48,7 @@ def ring_of_rings(size: int, length_km: float) -> Network:
     hops += list(zip(heads, heads[1:] + heads[:1], strict=True))
     across = [(rings[number][size // 2], rings[(number + size // 2) % size][size // 2]) for number in range(size)]
     pairs = {frozenset(pair): pair for pair in across}.values()
-    return _network(f"ring-of-rings-{size}", sum(rings, []), hops, length_km, pairs)
+    return _network(f"ring-of-rings-{size}", list(itertools.chain.from_iterable(rings)), hops, length_km, pairs)
 
 
 def star(size: int, length_km: float) -> Network:

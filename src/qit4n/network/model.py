@@ -66,7 +66,9 @@ class Module(Part, frozen=True, kw_only=True):
     dark_count_probability: Annotated[float, Meta(ge=0, lt=1)] = 1e-6
     dead_time_s: NonNegative = 0.0
     afterpulse_probability: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    misalignment: Annotated[float, Meta(ge=0, le=0.5, description="chance that a photon goes to the wrong detector")] = 0.01
+    misalignment: Annotated[
+        float, Meta(ge=0, le=0.5, description="chance that a photon goes to the wrong detector")
+    ] = 0.01
     block_bits: Annotated[
         int, Meta(ge=10_000, le=100_000_000, description="sifted key-basis bits that make one block")
     ] = 200_000
@@ -114,8 +116,12 @@ class Policies(Part, frozen=True, kw_only=True):
     max_key_size_bits: Annotated[int, Meta(ge=8, le=8192, multiple_of=8)] = 4096
     max_keys_per_request: Annotated[int, Meta(ge=1, le=4096)] = 128
     max_additional_slaves: Annotated[int, Meta(ge=0, le=32)] = 8
-    unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = 86_400.0
-    link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = 1_000_000
+    unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = (
+        86_400.0
+    )
+    link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = (
+        1_000_000
+    )
     epsilon_secrecy: OpenProbability = 1e-9
     epsilon_correctness: OpenProbability = 1e-15
     max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08

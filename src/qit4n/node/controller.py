@@ -83,9 +83,7 @@ async def ask_status(network: Network, state: Path) -> mc.NetworkStatus:
     context = tls.client_context(state / "operator")
     host, port = network.controller_host, network.controller_port()
     try:
-        frames = await connect(
-            host, port, context, role="controller", name=network.name, hello=Hello(purpose="mc")
-        )
+        frames = await connect(host, port, context, role="controller", name=network.name, hello=Hello(purpose="mc"))
         answers = frames.retype(mc.NetworkStatus)
         try:
             await answers.send(mc.AskStatus())

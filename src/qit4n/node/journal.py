@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 class Perform(Protocol):
     """Carries out one action whose step is durable."""
 
-    def __call__(self, action: Action, /) -> None: ...
+    def __call__(self, action: Action, /) -> None:
+        """Carry it out."""
+        ...
 
 
 class Journal:

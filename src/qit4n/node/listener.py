@@ -17,9 +17,7 @@ HELLO_LIMIT_S = 5.0
 Serve = Callable[[tls.Identity, Hello, Frames[Message]], Awaitable[None]]
 
 
-async def listen(
-    host: str, port: int, context: ssl.SSLContext, serve: Serve, *, who: str
-) -> asyncio.AbstractServer:
+async def listen(host: str, port: int, context: ssl.SSLContext, serve: Serve, *, who: str) -> asyncio.AbstractServer:
     """Serve connections at ``host``:``port``; ``who`` names the process in errors.
 
     Raises:

@@ -37,7 +37,7 @@ T = TypeVar("T")
 Deliver = Callable[[kq1.QKDKey, Step], Awaitable[None]]
 
 
-class SessionOver(QitError):
+class SessionOverError(QitError):
     """A block without key ended the session at both ends."""
 
 
@@ -46,9 +46,7 @@ class ModuleDriver:
 
     role = ""
 
-    def __init__(
-        self, network: Network, link: Link, keys: OneTimeKeys, journal: Journal, deliver: Deliver
-    ) -> None:
+    def __init__(self, network: Network, link: Link, keys: OneTimeKeys, journal: Journal, deliver: Deliver) -> None:
         """Drive one end of ``link``."""
         self.network = network
         self.link = link
@@ -96,7 +94,10 @@ class ModuleDriver:
 
     async def accept(self, peer: str, purpose: str, session_id: str, frames: Frames[Message]) -> None:
         """A channel that the other end opened."""
-        raise ProtocolError(f"site {peer} opens the {purpose} channel {session_id} of link {self.link.id} to the transmitter")
+        frames.finished.set()
+        raise ProtocolError(
+            f"site {peer} opens the {purpose} channel {session_id} of link {self.link.id} to the transmitter"
+        )
 
     def change(self, **values: Any) -> None:
         """Update the reported state."""
@@ -126,7 +127,7 @@ class ModuleDriver:
                 self._account(key.account)
             case session.Abort():
                 self._failed(action)
-                raise SessionOver(action.text)
+                raise SessionOverError(action.text)
 
     def _account(self, account: kq1.SecurityAccount) -> None:
         self._recent.append((account.key_bits + account.authentication_bits, account.duration_s))

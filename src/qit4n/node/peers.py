@@ -42,9 +42,7 @@ async def connect(
 class Peer:
     """The way to one other key manager. What cannot be sent is dropped: the machines repeat what matters."""
 
-    def __init__(
-        self, network: Network, site: str, context: ssl.SSLContext, connected: Callable[[str], None]
-    ) -> None:
+    def __init__(self, network: Network, site: str, context: ssl.SSLContext, connected: Callable[[str], None]) -> None:
         """Connect to ``site`` and keep connected; ``connected`` is called each time."""
         self._host = network.site(site).host
         self._port = network.key_manager_port(site)

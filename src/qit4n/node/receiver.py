@@ -69,9 +69,7 @@ class ReceiverDriver(ModuleDriver):
         while True:
             light = await self._next_light(quantum)
             detections = await self.in_thread(emulator.detect, light)
-            await self.step(
-                classical, machine.detected, detections, light.first_slot, light.pulses, self.clock.now()
-            )
+            await self.step(classical, machine.detected, detections, light.first_slot, light.pulses, self.clock.now())
 
     async def _next_light(self, quantum: Frames[Light]) -> Light:
         """The next segment; while none comes because the transmitter rests, the state says so."""

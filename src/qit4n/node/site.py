@@ -247,5 +247,3 @@ def _read_key(path: Path) -> bytes:
     if len(key) != 32:  # noqa: PLR2004
         raise StoreError(f"{path} holds {len(key)} bytes, 32 expected; restore it: without it the store is lost")
     return key
-
-

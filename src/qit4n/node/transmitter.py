@@ -67,7 +67,7 @@ class TransmitterDriver(ModuleDriver):
 
     role = "transmitter"
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what a driver is made of
         self,
         network: Network,
         link: Link,
@@ -108,26 +108,24 @@ class TransmitterDriver(ModuleDriver):
         quantum = (await self._connect("quantum", session_id)).retype(Light)
         self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
         emulator = EmulatedTransmitter(self.physics, self.dice)
-        machine = TransmitterSession(
-            self.settings(), system_entropy, self.keys.listed(), emulator.prepared
-        )
+        machine = TransmitterSession(self.settings(), system_entropy, self.keys.listed(), emulator.prepared)
         if self.state.state in {"starting", "down"}:
             self.change(state="running")
         try:
-            await first_of(self._fire(emulator, machine, quantum), self._discuss(emulator, machine, classical), quantum.closed())
+            await first_of(
+                self._fire(emulator, machine, quantum), self._discuss(emulator, machine, classical), quantum.closed()
+            )
         finally:
             await classical.close()
             await quantum.close()
 
-    async def _fire(
-        self, emulator: EmulatedTransmitter, machine: TransmitterSession, quantum: Frames[Light]
-    ) -> None:
-        eavesdropper = self._eavesdropper()
+    async def _fire(self, emulator: EmulatedTransmitter, machine: TransmitterSession, quantum: Frames[Light]) -> None:
+        eavesdropper, block_bits = self._eavesdropper(), self.settings().block_bits
         pace = Pace(self.physics.pulse_rate_hz, self.clock.now())
         while True:
             await self._rest(pace)
             await self._credit.acquire()
-            while machine.sifted.key_bits > WAITING_BLOCKS * self.settings().block_bits:
+            while machine.sifted.key_bits > WAITING_BLOCKS * block_bits:  # noqa: ASYNC110 - machines wake nobody
                 await asyncio.sleep(WAIT_S)
             await asyncio.sleep(pace.wait_s(self.clock.now()))
             light = await self.in_thread(emulator.emit, self._segment_pulses)
@@ -162,5 +160,3 @@ class TransmitterDriver(ModuleDriver):
             await self.step(classical, machine.receive, message, self.clock.now())
             if isinstance(message, messages.Announce):
                 await self.in_thread(emulator.forget_before, message.first_slot + message.pulses)
-
-

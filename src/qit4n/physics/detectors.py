@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 MOST_TRAPS = 250
 
@@ -75,7 +74,9 @@ def _binomial(counts: NDArray[np.int64], probability: float) -> NDArray[np.float
     """Chance that k of n stay: matrix over n (rows) and k (columns)."""
     n, k = counts[:, np.newaxis], counts[np.newaxis, :]
     lost = np.maximum(n - k, 0)
-    return np.asarray(special.comb(n, k) * probability**k * (1.0 - probability) ** lost, np.float64)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, counts[-1] + 1)))])
+    ways = np.where(k <= n, np.exp(factorials[n] - factorials[k] - factorials[lost]), 0.0)
+    return np.asarray(ways * probability**k * (1.0 - probability) ** lost, np.float64)
 
 
 def _after_clicks(step: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -81,10 +81,13 @@ class KMEClient:
             response = connection.getresponse()
             status, content = response.status, response.read()
         except ssl.SSLError as error:
-            raise CertificateError(f"no TLS connection with the KME at {self._host}:{self._port}: {error.reason}") from error
+            raise CertificateError(
+                f"no TLS connection with the KME at {self._host}:{self._port}: {error.reason}"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise PeerUnreachableError(
-                f"the KME at {self._host}:{self._port} does not answer ({error or type(error).__name__}); is the network up?"
+                f"the KME at {self._host}:{self._port} does not answer ({error or type(error).__name__}); "
+                "is the network up?"
             ) from error
         finally:
             connection.close()

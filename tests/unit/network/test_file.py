@@ -116,7 +116,9 @@ def test_ports_must_fit():
     assert [(one.path, one.right) for one in found] == [("base_port", "at most 64735")]
 
 
-@pytest.mark.parametrize("text", ["", "[", "- 1", "a: &a [*a]", "\t", "a: !!python/object:os.system x", "a: [}", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "[", "- 1", "a: &a [*a]", "\t", "a: !!python/object:os.system x", "a: [}", "\x00"]
+)
 def test_what_is_no_yaml_mapping_gets_one_sentence(text):
     """Broken or strange YAML never raises anything but a problem with a line."""
     found = check(text, "f")

@@ -17,7 +17,7 @@ class Recorder:
         self.events = []
         self.broken = False
 
-    def load(self, kind):
+    def load(self, _kind):
         return []
 
     def commit(self, writes):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.random import default_rng  # noqa: TID251 - seeded
+from numpy.random import default_rng
 
 from qit4n.physics.detectors import duty
 

@@ -56,7 +56,9 @@ class Transcript:
         try:
             Poly1305.verify_tag(_half(role, key), body, tag.tag)
         except (InvalidSignature, ValueError) as error:
-            raise AuthenticationError(f"the {role}'s tag of block {block} does not fit: a message was altered") from error
+            raise AuthenticationError(
+                f"the {role}'s tag of block {block} does not fit: a message was altered"
+            ) from error
         self._cover(role, tag.forward, tag.backward)
         return len(body)
 

@@ -148,9 +148,7 @@ class ReceiverSession(Session):
         progress = self.working()
         one_time = self.keys.take(progress.one_time_key)
         least = (self._amplified[0], 0)
-        progress.covered_bytes = self.transcript.check(
-            TRANSMITTER, progress.number, one_time, message, at_least=least
-        )
+        progress.covered_bytes = self.transcript.check(TRANSMITTER, progress.number, one_time, message, at_least=least)
         tag, covered = self.transcript.tag(self.role, progress.number, one_time)
         progress.covered_bytes = max(progress.covered_bytes, covered)
         self.state = "sifting"

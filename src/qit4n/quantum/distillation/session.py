@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from qit4n.errors import AuthenticationError, DistillationAbort, ProtocolError
+from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import WIESEMANN_2026, BasisCounts, Counts, FiniteKey, finite_key
 from qit4n.quantum.distillation import messages
@@ -130,7 +130,7 @@ class Session:
         """Run a handler; a block that fails becomes an abort at both ends."""
         try:
             return work()
-        except DistillationAbort as error:
+        except BlockRefusedError as error:
             return self.abort(error.reason, str(error))
         except AuthenticationError as error:
             return self.abort("authentication-failed", str(error))
@@ -174,7 +174,7 @@ class Session:
     def check_qber(self, rate: float, basis: str) -> None:
         """Refuse a block above the policy's error rate."""
         if rate > self.settings.max_qber:
-            raise DistillationAbort(
+            raise BlockRefusedError(
                 "high-qber",
                 f"QBER {rate:.2%} in the {basis} basis, {self.settings.max_qber:.2%} allowed by the policy",
             )
@@ -183,7 +183,7 @@ class Session:
         """The finite-key length of the block at work, in whole bytes.
 
         Raises:
-            DistillationAbort: no key is left, or too little for the next one-time key.
+            BlockRefusedError: no key is left, or too little for the next one-time key.
         """
         progress = self.working()
         key, test = self.counts()
@@ -197,10 +197,10 @@ class Session:
         )
         if found.length_bits < 8 * (ONE_TIME_KEY_BYTES + 1):
             few = found.single_photon_bound <= 0.0 or test.total == 0
-            raise DistillationAbort(
+            raise BlockRefusedError(
                 "too-little-statistics" if few else "no-key",
-                f"no key is left of {progress.block.key.size} sifted bits: QBER {key.error_rate:.2%}, phase error up to "
-                f"{found.phase_error_bound:.2%}, {found.single_photon_bound:.0f} single photons, "
+                f"no key is left of {progress.block.key.size} sifted bits: QBER {key.error_rate:.2%}, "
+                f"phase error up to {found.phase_error_bound:.2%}, {found.single_photon_bound:.0f} single photons, "
                 f"{progress.leaked_bits} bits leaked, {test.total:.0f} test bits",
             )
         return found

@@ -112,5 +112,3 @@ def _join(parts: list[Kept]) -> Kept:
         intensities=np.concatenate([part.intensities for part in parts]),
         errors=np.concatenate([part.errors for part in parts]),
     )
-
-

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.entropy import Entropy
-from qit4n.errors import DistillationAbort, OutOfKeyError, ProtocolError
+from qit4n.errors import BlockRefusedError, OutOfKeyError, ProtocolError
 from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
 from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
@@ -96,7 +96,7 @@ class TransmitterSession(Session):
         try:
             self.working().one_time_key = self.keys.first()
         except OutOfKeyError as error:
-            raise DistillationAbort("no-authentication-key", str(error)) from error
+            raise BlockRefusedError("no-authentication-key", str(error)) from error
         return self.working().one_time_key
 
     def _on_refused_key(self, message: messages.RefuseKey, _now: float) -> list[Action]:
@@ -150,9 +150,7 @@ class TransmitterSession(Session):
 
     def _on_tag(self, message: messages.Tag, _now: float) -> list[Action]:
         progress = self.working()
-        covered = self.transcript.check(
-            RECEIVER, progress.number, self._one_time, message, at_least=self._answered
-        )
+        covered = self.transcript.check(RECEIVER, progress.number, self._one_time, message, at_least=self._answered)
         progress.covered_bytes = max(progress.covered_bytes, covered)
         self.state = "sifting"
         return [self.delivery()]

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from qit4n.entropy import Entropy
-from qit4n.errors import DistillationAbort
+from qit4n.errors import BlockRefusedError
 
 FUNCTION_BYTES = 32
 VALUE_BITS = 128
@@ -38,11 +38,11 @@ def check(function: bytes, value: bytes, key: bytes) -> None:
     """Compare the value with that of this end's key.
 
     Raises:
-        DistillationAbort: the keys differ (``verification-failed``).
+        BlockRefusedError: the keys differ (``verification-failed``).
     """
     try:
         Poly1305.verify_tag(function, key, value)
     except (InvalidSignature, ValueError) as error:
-        raise DistillationAbort(
+        raise BlockRefusedError(
             "verification-failed", "errors were left after correction; the block is discarded"
         ) from error

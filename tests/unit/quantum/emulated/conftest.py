@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.random import default_rng  # noqa: TID251 - seeded
+from numpy.random import default_rng
 
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.quantum.emulated.receiver import EmulatedReceiver

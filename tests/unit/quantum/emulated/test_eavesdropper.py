@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from numpy.random import default_rng  # noqa: TID251 - seeded
+from numpy.random import default_rng
 
 from qit4n.physics.decoy_bb84 import clicks
 from qit4n.quantum.emulated.eavesdropper import InterceptResend

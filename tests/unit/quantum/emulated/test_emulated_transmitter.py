@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from numpy.random import default_rng  # noqa: TID251 - seeded
+from numpy.random import default_rng
 
 from qit4n.errors import ProtocolError
 from qit4n.quantum.emulated.light import BASIS, BIT, DECOY
