@@ -42,7 +42,6 @@ def _describe(network: Network) -> None:
     for link in network.links:
         found = predict(network, link)
         note = "" if found.secret_rate_bps else "  <- no key: too lossy, too noisy, or blocks too small"
-        print(
-            f"  {link.id}: {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: "
-            f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, a block each {found.block_duration_s:.3g} s{note}"
-        )
+        medium = f"{link.medium.length_km:g} km, {link.medium.loss_db:g} dB"
+        rate = f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}"
+        print(f"  {link.id}: {medium}: {rate}, a block each {found.block_duration_s:.3g} s{note}")
