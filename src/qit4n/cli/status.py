@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -50,13 +51,18 @@ def tables(report: mc.NetworkStatus) -> Group:
     return Group(*parts)
 
 
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, no_wrap=True)
+    return table
+
+
 def links_table(report: mc.NetworkStatus) -> Table:
     """Links: state, stock, measured and predicted rate and QBER, blocks."""
-    table = Table(title=f"QKD links of {report.network}", title_justify="left")
-    for name in ("link", "from - to", "state"):
-        table.add_column(name)
-    for name in ("stock", "secret rate", "predicted", "QBER", "predicted", "blocks", "failed", "speed"):
-        table.add_column(name, justify="right")
+    table = _table(f"QKD links of {report.network}", ("link", "from - to", "state"))
+    for name in ("stock", "secret rate", "formula", "QBER", "formula", "blocks", "failed", "speed"):
+        table.add_column(name, justify="right", no_wrap=True)
     for link in report.links:
         table.add_row(
             link.link,
@@ -76,9 +82,7 @@ def links_table(report: mc.NetworkStatus) -> Table:
 
 def sites_table(report: mc.NetworkStatus) -> Table:
     """Sites: process, uptime, memory."""
-    table = Table(title="Sites", title_justify="left")
-    table.add_column("site")
-    table.add_column("state")
+    table = _table("Sites", ("site", "state"))
     for name in ("process", "up for", "memory", "unclaimed keys"):
         table.add_column(name, justify="right")
     for site in report.sites:
@@ -91,8 +95,7 @@ def sites_table(report: mc.NetworkStatus) -> Table:
 
 def pools_table(report: mc.NetworkStatus) -> Table:
     """End-to-end pools: what is ready, over which path."""
-    table = Table(title="End-to-end pools", title_justify="left")
-    table.add_column("from - to")
+    table = _table("End-to-end pools", ("from - to",))
     for name in ("ready", "target", "supplied"):
         table.add_column(name, justify="right")
     table.add_column("path")

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 from qit4n.adapters.certificates import issue_all
-from qit4n.cli.status import links_table, sites_table
 from qit4n.errors import NetworkFileError
 from qit4n.network.file import load
 from qit4n.network.generate import to_yaml
@@ -20,6 +19,8 @@ from qit4n.node.processes import NETWORK_FILE, claim, run_until_stopped, state_r
 from qit4n.node.supervisor import Supervisor
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text
+
+MOST_LINES = 12
 
 
 def up(
@@ -118,12 +119,18 @@ def ready_line(network: Network, state: Path) -> str:
     ).decode()
 
 
+def link_line(link: mc.LinkStatus) -> str:
+    """One link in one line, measured beside predicted."""
+    rate = f"{rate_text(link.secret_rate_bps)} ({rate_text(link.predicted_rate_bps)} predicted)"
+    return f"{link.link}: {link.state}, {rate}, QBER {link.qber:.2%} ({link.predicted_qber:.2%} predicted)"
+
+
 def _show_ready(screen: Console, network: Network, state: Path, report: mc.NetworkStatus) -> None:
-    screen.print(links_table(report))
-    screen.print(sites_table(report))
+    for link in report.links if len(report.links) <= MOST_LINES else ():
+        screen.print(f"  {link_line(link)}")
     memory = [site.memory_bytes for site in report.sites]
-    screen.print(f"memory per site: {max(memory) / 1e6:.0f} MB at most, {sum(memory) / 1e9:.2f} GB in all")
     rate = sum(link.secret_rate_bps for link in report.links)
+    screen.print(f"memory per site: {max(memory) / 1e6:.0f} MB at most, {sum(memory) / 1e9:.2f} GB in all")
     screen.print(f"keys flow: {rate_text(rate)} of secret key over all links. Ctrl-C stops the network.\n")
     if network.demands:
         screen.print("Get a key at one site, and the same key by its id at the other:\n")

@@ -1,0 +1,33 @@
+"""Every shipped example, live, against its prediction: minutes rather than seconds."""
+
+import math
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.long]
+
+BLOCKS = 10
+
+
+@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai"])
+def test_measured_rate_of_every_link_is_the_predicted_one(start, name):
+    """Over at least ten blocks: secret rate within 10 % of the formula, QBER of the last block within 5 sigma."""
+    network = start(name, limit_s=300)
+    status = network.wait_for(
+        lambda one: all(link["blocks"] >= BLOCKS for link in one["links"]), f"{BLOCKS} blocks on each link", 400
+    )
+    for link in status["links"]:
+        assert link["secret_rate_bps"] == pytest.approx(link["predicted_rate_bps"], rel=0.10), link["link"]
+        assert abs(link["qber"] - link["predicted_qber"]) < 5 * math.sqrt(link["predicted_qber"] / 50_000), link["link"]
+    assert not status["alarms"]
+
+
+def test_a_key_crosses_all_relays_from_beijing_to_shanghai(start):
+    """Thirty trusted sites between the ends: equal keys in both directions, memory per site known and bounded."""
+    network = start("beijing-shanghai", limit_s=300)
+    for master, slave in (("app-beijing", "app-shanghai"), ("app-shanghai", "app-beijing")):
+        got = network.get(master, slave)
+        assert network.fetch(slave, master, *got) == got
+    memory = [site["memory_bytes"] for site in network.status()["sites"]]
+    print(f"memory per site: {max(memory) / 1e6:.0f} MB at most, {sum(memory) / 1e9:.2f} GB in all")  # noqa: T201
+    assert sum(memory) < 12e9
