@@ -264,3 +264,34 @@ def test_byzantine_peer_cannot_void_what_it_does_not_share(net):
     chunk = net.stores["D"].load(ChunkRecord)[0]
     net.do("D", net.managers["D"].receive("B", kx.DropChunk(chunks=(chunk.chunk,)), net.now))
     assert chunk in net.stores["D"].load(ChunkRecord)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        kx.RelayKey(chunk="c", path=("Z", "A", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", path=("A", "B", "A"), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", path=("C", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", path=(), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.OfferSlab(link="bc", slab="x", length=1, owner="B"),
+        kx.OfferSlab(link="nowhere", slab="x", length=1, owner="B"),
+    ],
+)
+def test_senseless_messages_are_refused_and_change_nothing(net, message):
+    """Unknown sites, loops, wrong neighbours, links of others: an error of the protocol, no write, no answer."""
+    before = dict(net.stores["B"].records)
+    with pytest.raises(ProtocolError):
+        net.do("B", net.managers["B"].receive("A", message, net.now))
+    assert net.stores["B"].records == before
+
+
+def test_a_notice_that_does_not_fit_is_refused(net):
+    """A supply notice for applications of others, or with a mask of the wrong length, holds no key."""
+    got = net.managers["A"].pools.cut("D", 32)[0]
+    spans = tuple(kx.Span(slab=slab, offset=offset, length=length) for slab, offset, length in got.spans)
+    for master, slaves, mask in (("app-b", ("app-d",), b""), ("app-a", ("app-c",), b""), ("app-a", ("app-d",), b"x")):
+        key = kx.KeyNotice(key_id="k", spans=spans, mask=mask)
+        notice = kx.NotifySupply(notice="n", master=master, slaves=slaves, keys=(key,))
+        net.do("D", net.managers["D"].receive("A", notice, net.now))
+        assert isinstance(net.queues["D", "A"].pop(), kx.SupplyRefused)
+    assert not net.stores["D"].load(HeldKeyRecord)

@@ -45,13 +45,25 @@ class SQLiteStore:
         self._encoder = msgspec.msgpack.Encoder()
         self._lock = self._take_lock()
         self.damaged: list[str] = []
+        try:
+            self._database = self._open()
+        except StoreError:
+            os.close(self._lock)
+            raise
+
+    def _open(self) -> sqlite3.Connection:
         with self._errors():
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            path.chmod(0o600)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute("PRAGMA secure_delete=ON")
-            self._database.execute(SCHEMA)
+            database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            self._path.chmod(0o600)
+            try:
+                database.execute("PRAGMA journal_mode=WAL")
+                database.execute("PRAGMA synchronous=FULL")
+                database.execute("PRAGMA secure_delete=ON")
+                database.execute(SCHEMA)
+            except sqlite3.Error:
+                database.close()
+                raise
+        return database
 
     def _take_lock(self) -> int:
         try:

@@ -239,6 +239,7 @@ class KSA:
             and all(sites.get(slave) == self.site for slave in message.slaves)
             and all(self._directory.allowed(message.master, slave) for slave in message.slaves)
             and not any(key.key_id in self._held for key in message.keys)
+            and all(not key.mask or len(key.mask) == sum(span.length for span in key.spans) for key in message.keys)
         )
 
     def _fetch(self, number: int, request: ak.GetKeysByID) -> Step:

@@ -37,6 +37,7 @@ class KeyManager:
             for link in network.links_of(site)
         ]
         self.site = site
+        self._sites = frozenset(one.id for one in network.sites)
         self.kma = KMA(site, stocks, network.policies.link_stock_bits // 8, store.load(SlabRecord), heads)
         self.relay = Relay(self.kma)
         self.pools = EndToEndPools(site, self.relay, entropy, tuple(store.load(ChunkRecord)), heads)
@@ -95,18 +96,17 @@ class KeyManager:
         return step
 
     def _relay(self, peer: str, message: kx.RelayKey, now: float) -> Step:
+        if not self._sites.issuperset(message.path):
+            raise ProtocolError(f"site {peer} relays over a path with unknown sites")
+        self.relay.check_path(peer, message)
         try:
             step, arrived = self.relay.receive(peer, message)
         except OutOfKeyError as error:
             step = self.relay.refuse(message, str(error))
             step.extend(self.kma.void_missing(message.link, peer, message.spans))
             return step
-        except AuthenticationError as error:
+        except (AuthenticationError, ProtocolError) as error:  # a pad that was used, or not the peer's message
             return self.relay.refuse(message, str(error))
-        except ProtocolError:
-            if self.site in message.path[1:]:
-                return self.relay.refuse(message, "the pad was used already or does not exist")
-            raise
         if arrived is not None:
             step.extend(self.pools.arrived(arrived, now))
         return step

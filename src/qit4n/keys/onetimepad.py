@@ -9,7 +9,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-from qit4n.errors import AuthenticationError
+from qit4n.errors import AuthenticationError, ProtocolError
 from qit4n.refpoints import kx
 
 TAG_KEY_BYTES = 32
@@ -19,10 +19,10 @@ def xor(left: bytes, right: bytes) -> bytes:
     """Bitwise exclusive or of two strings of the same length.
 
     Raises:
-        ValueError: the lengths differ.
+        ProtocolError: the lengths differ.
     """
     if len(left) != len(right):
-        raise ValueError(f"cannot XOR {len(left)} with {len(right)} bytes")
+        raise ProtocolError(f"cannot XOR {len(left)} with {len(right)} bytes")
     return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
 
 

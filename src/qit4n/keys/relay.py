@@ -50,8 +50,7 @@ class Relay:
         return step
 
     def receive(self, peer: str, message: kx.RelayKey) -> tuple[Step, Arrived | None]:
-        """Forward one hop, or hand over what has arrived here."""
-        self._check_path(peer, message)
+        """Forward one hop, or hand over what has arrived here; the path was checked before."""
         cut, step = self._kma.pad_at(message.link, peer, message.spans)
         material = unseal(message, cut.material)
         if message.path[-1] == self._kma.site:
@@ -70,7 +69,12 @@ class Relay:
     def _refusal(self, chunk: str, reason: str) -> kx.RelayRefused:
         return kx.RelayRefused(chunk=chunk, at=self._kma.site, reason=reason)
 
-    def _check_path(self, peer: str, message: kx.RelayKey) -> None:
+    def check_path(self, peer: str, message: kx.RelayKey) -> None:
+        """Refuse a path that does not lead from ``peer`` to this site, or that meets a site twice.
+
+        Raises:
+            ProtocolError: then nothing was cut and nobody is told.
+        """
         path, site = message.path, self._kma.site
         if len(set(path)) != len(path) or site not in path[1:] or path[path.index(site) - 1] != peer:
             raise ProtocolError(f"relay over path {'-'.join(path)} came to {site} from {peer}")

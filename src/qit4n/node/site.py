@@ -151,8 +151,10 @@ class SiteProcess:
 
     def _perform(self, action: Action) -> None:
         match action:
-            case Send(site, message):
+            case Send(site, message) if site in self._peers:
                 self._peers[site].send(message)
+            case Send(site, message):
+                log.warning("no site %s to send a %s to", site, type(message).__name__)
             case Answer(number, reply):
                 waiting = self._requests.get(number)
                 if waiting is not None and not waiting.done():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from qit4n.errors import AuthenticationError
+from qit4n.errors import AuthenticationError, ProtocolError
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, seal, unseal, xor
 from qit4n.refpoints import kx
 
@@ -57,5 +57,5 @@ def test_poly1305_of_rfc_8439():
 
 def test_xor_refuses_unequal_lengths():
     """A short pad is an error, never a shorter key."""
-    with pytest.raises(ValueError, match="cannot XOR"):
+    with pytest.raises(ProtocolError, match="cannot XOR"):
         xor(b"ab", b"a")

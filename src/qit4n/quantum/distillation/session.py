@@ -124,7 +124,10 @@ class Session:
             raise ProtocolError(f"{type(message).__name__} came to the {self.role} while {self.state}")
         if not isinstance(message, messages.Tag | messages.AbortBlock):
             self.transcript.add(self.incoming, message)
-        return self.guarded(lambda: handler(message, now))
+        try:
+            return self.guarded(lambda: handler(message, now))
+        except (ValueError, IndexError, OverflowError) as error:  # arrays in a message that do not fit together
+            raise ProtocolError(f"a malformed {type(message).__name__} came to the {self.role}") from error
 
     def guarded(self, work: Callable[[], list[Action]]) -> list[Action]:
         """Run a handler; a block that fails becomes an abort at both ends."""

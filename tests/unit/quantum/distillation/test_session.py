@@ -132,6 +132,25 @@ def test_unexpected_messages_are_refused_by_name_and_state(pair):
         run.receiver.receive(messages.Parities(count=0, bits=b""), 0.0)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        messages.Announce(first_slot=0, pulses=10, slots=b"abc", bases=b""),
+        messages.Announce(first_slot=0, pulses=10, slots=b"\5\0\0\0\5\0\0\0", bases=b"\0"),
+        messages.Announce(first_slot=0, pulses=1, slots=b"\5\0\0\0", bases=b"\0"),
+        messages.Announce(first_slot=0, pulses=10, slots=b"", bases=b"\0\0"),
+        messages.Announce(first_slot=-5, pulses=10, slots=b"\1\0\0\0", bases=b"\0"),
+        messages.ReportErrors(signal=0, decoy=0),
+    ],
+)
+def test_malformed_messages_are_refused_without_a_crash(pair, message):
+    """Arrays that do not fit together, slots that were not sent, blocks that are not full: ProtocolError."""
+    run = pair()
+    run.laser.emit(100)
+    with pytest.raises(ProtocolError):
+        run.transmitter.receive(message, 0.0)
+
+
 @pytest.mark.parametrize("misalignment", [0.005, 0.01, 0.02])
 def test_the_measured_rate_is_the_predicted_one(pair, link, misalignment):
     """Over several blocks secret bits per pulse are within 10 % of the formula, for the same parameters."""
