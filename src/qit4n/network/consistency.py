@@ -1,20 +1,46 @@
-"""What no schema can say: whether the parts of a network file fit together."""
+"""What no schema can say: whether the parts of a network file fit together.
 
-import difflib
-from collections.abc import Iterable, Iterator
+Every finding names the places that it rests on: one of them unreadable, and the finding is not worth telling. In
+such a place ``EVERY`` stands for any part.
+"""
 
-from qit4n.network.model import Link, Network
+from collections.abc import Iterator
+from typing import NamedTuple
 
-Place = tuple[str | int, ...]
-Finding = tuple[Place, str, str]
+from qit4n.network.explain import nearest
+from qit4n.network.model import Demand, Link, Network
+from qit4n.network.yamltext import At
 
-LEAST_FIBRE_DB_PER_KM = 0.14
+LEAST_FIBRE_DB_PER_KM = 0.14  # record of pure-silica fibre: 0.1419 dB/km (Tamura et al., OFC 2017 and 2018)
 MOST_FIBRE_DB_PER_KM = 3.0
-FIBRE_MARGIN_DB = 20.0
+FIBRE_MARGIN_DB = 20.0  # splitters, patch panels
+LAST_PORT = 65_535
+
+EVERY = "*"
+SITE_IDS: At = ("sites", EVERY, "id")
+APPLICATION_IDS: At = ("applications", EVERY, "id")
+MODULE_NAMES: At = ("modules", EVERY, "(name)")
+
+
+class Finding(NamedTuple):
+    """Something that does not fit: where, what, what would be right, and the places that this rests on."""
+
+    at: At
+    what: str
+    right: str
+    rests_on: tuple[At, ...] = ()
+
+    def doubtful(self, unreadable: list[At]) -> bool:
+        """Whether a place that it rests on, or a part or the whole of one, is unreadable."""
+        return any(_overlap(place, bad) for place in (self.at, *self.rests_on) for bad in unreadable)
+
+
+def _overlap(one: At, other: At) -> bool:
+    return all(a == b or EVERY in {a, b} for a, b in zip(one, other, strict=False))
 
 
 def contradictions(network: Network) -> Iterator[Finding]:
-    """Place, what is wrong, what would be right, for everything that does not fit."""
+    """Everything that does not fit."""
     yield from _doubles(network)
     yield from _links(network)
     yield from _applications(network)
@@ -23,54 +49,67 @@ def contradictions(network: Network) -> Iterator[Finding]:
     yield from _policies(network)
 
 
+def oddities(network: Network) -> Iterator[Finding]:
+    """What fits, but is probably not meant."""
+    modules = {link.module for link in network.links}
+    for name in network.modules:
+        if name not in modules:
+            yield Finding(("modules", name), f"no link has modules of kind {name!r}", "use it, or drop it")
+    linked = {end for link in network.links for end in link.ends}
+    for number, site in enumerate(network.sites):
+        if site.id not in linked and len(network.sites) > 1:
+            yield Finding(("sites", number), f"no link ends at site {site.id!r}", "add a link, or drop the site")
+    demanded = {one for demand in network.demands for one in demand.between}
+    for number, application in enumerate(network.applications):
+        if application.id not in demanded:
+            what = f"no demand names {application.id!r}: all of its key requests will be refused"
+            yield Finding(("applications", number), what, "add a demand, or drop the application")
+
+
 def _doubles(network: Network) -> Iterator[Finding]:
     for name in ("sites", "links", "applications"):
         seen: dict[str, int] = {}
         for number, part in enumerate(getattr(network, name)):
             if part.id in seen:
                 what = f"id {part.id!r} is used by {name}[{seen[part.id]}] already"
-                yield (name, number, "id"), what, "give each its own id"
+                yield Finding((name, number, "id"), what, "give each its own id", ((name, seen[part.id], "id"),))
             seen.setdefault(part.id, number)
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> tuple[str, str]:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")  # noqa: PLR2004
-    right = f"did you mean {close[0]!r}?" if close else f"known: {listed or 'none'}"
-    return f"there is no {kind} {name!r}", right
-
-
 def _links(network: Network) -> Iterator[Finding]:
-    sites = [site.id for site in network.sites]
+    sites = {site.id: None for site in network.sites}
     for number, link in enumerate(network.links):
+        ends: At = ("links", number, "ends")
         for end, site in enumerate(link.ends):
             if site not in sites:
-                yield ("links", number, "ends", end), *_unknown("site", site, sites)
+                right = nearest(site, sites, "known")
+                yield Finding((*ends, end), f"there is no site {site!r}", right, (SITE_IDS,))
         if link.ends[0] == link.ends[1]:
-            yield ("links", number, "ends"), "the link joins a site with itself", "name two different sites"
+            yield Finding(ends, "the link joins a site with itself", "name two different sites")
         if link.module not in network.modules:
-            yield ("links", number, "module"), *_unknown("module", link.module, network.modules)
+            right = nearest(link.module, network.modules, "known")
+            what = f"there is no module {link.module!r}"
+            yield Finding(("links", number, "module"), what, right, (MODULE_NAMES,))
         yield from _medium(number, link)
 
 
 def _medium(number: int, link: Link) -> Iterator[Finding]:
     medium = link.medium
-    if medium.kind != "fibre":
-        return
     least = LEAST_FIBRE_DB_PER_KM * medium.length_km
     most = MOST_FIBRE_DB_PER_KM * medium.length_km + FIBRE_MARGIN_DB
-    if not least <= medium.loss_db <= most:
+    if medium.kind == "fibre" and not least <= medium.loss_db <= most:
         what = f"{medium.length_km:g} km of fibre cannot have a loss of {medium.loss_db:g} dB"
         right = f"right would be {least:.3g} to {most:.3g} dB; usual is {0.2 * medium.length_km + 0.5:.2g} dB"
-        yield ("links", number, "medium", "loss_db"), what, right
+        yield Finding(("links", number, "medium", "loss_db"), what, right, (("links", number, "medium"),))
 
 
 def _applications(network: Network) -> Iterator[Finding]:
-    sites = [site.id for site in network.sites]
+    sites = {site.id: None for site in network.sites}
     for number, application in enumerate(network.applications):
         if application.site not in sites:
-            yield ("applications", number, "site"), *_unknown("site", application.site, sites)
+            right = nearest(application.site, sites, "known")
+            what = f"there is no site {application.site!r}"
+            yield Finding(("applications", number, "site"), what, right, (SITE_IDS,))
 
 
 def _demands(network: Network) -> Iterator[Finding]:
@@ -78,57 +117,75 @@ def _demands(network: Network) -> Iterator[Finding]:
     islands = _islands(network)
     seen: dict[frozenset[str], int] = {}
     for number, demand in enumerate(network.demands):
-        place = ("demands", number, "between")
-        unknown = [one for one in demand.between if one not in sites]
-        for one in unknown:
-            yield (*place, demand.between.index(one)), *_unknown("application", one, sites)
+        place: At = ("demands", number, "between")
         pair = frozenset(demand.between)
         if len(pair) == 1:
-            yield place, "an application demands keys with itself", "name two different applications"
+            yield Finding(place, "an application demands keys with itself", "name two different applications")
         elif pair in seen:
-            yield (
-                place,
-                f"the same pair is in demands[{seen[pair]}] already",
-                "keep one: a demand serves both directions",
-            )
-        elif not unknown and islands.get(sites[demand.between[0]]) != islands.get(sites[demand.between[1]]):
-            one, other = (sites[application] for application in demand.between)
-            yield place, f"no links lead from site {one} to site {other}", "add links, or drop the demand"
+            what = f"the same pair is in demands[{seen[pair]}] already"
+            right = "keep one: a demand serves both directions"
+            yield Finding(place, what, right, (("demands", seen[pair], "between"),))
+        else:
+            yield from _ways(number, demand, sites, islands)
         seen.setdefault(pair, number)
 
 
+def _ways(number: int, demand: Demand, sites: dict[str, str], islands: dict[str, str]) -> Iterator[Finding]:
+    """Do both applications exist, and do links lead from one to the other?"""
+    place: At = ("demands", number, "between")
+    unknown = [end for end, one in enumerate(demand.between) if one not in sites]
+    for end in unknown:
+        one = demand.between[end]
+        right = nearest(one, sites, "known")
+        yield Finding((*place, end), f"there is no application {one!r}", right, (APPLICATION_IDS,))
+    if unknown:
+        return
+    one, other = (sites[application] for application in demand.between)
+    if one in islands and other in islands and islands[one] != islands[other]:
+        what = f"no links lead from site {one} to site {other}"
+        rests_on = (SITE_IDS, APPLICATION_IDS, ("applications", EVERY, "site"), ("links", EVERY, "ends"))
+        yield Finding(place, what, "add links, or drop the demand", rests_on)
+
+
 def _islands(network: Network) -> dict[str, str]:
-    """For each site the name of the island of linked sites it is on."""
-    island = {site.id: site.id for site in network.sites}
+    """For each site one site of the island of linked sites that it is on (union-find)."""
+    parent = {site.id: site.id for site in network.sites}
+
+    def root(site: str) -> str:
+        while parent[site] != site:
+            parent[site] = parent[parent[site]]
+            site = parent[site]
+        return site
+
     for link in network.links:
-        if all(end in island for end in link.ends):
-            keep, gone = island[link.ends[0]], island[link.ends[1]]
-            island = {site: keep if name == gone else name for site, name in island.items()}
-    return island
+        if all(end in parent for end in link.ends):
+            parent[root(link.ends[0])] = root(link.ends[1])
+    return {site: root(site) for site in parent}
 
 
 def _modules(network: Network) -> Iterator[Finding]:
     for name, module in network.modules.items():
-        if module.decoy_intensity >= module.signal_intensity:
-            what = (
-                f"decoy pulses ({module.decoy_intensity:g}) are not weaker than signals ({module.signal_intensity:g})"
-            )
-            yield ("modules", name, "decoy_intensity"), what, f"usual is {module.signal_intensity / 3:.2g}"
+        decoy, signal = module.decoy_intensity, module.signal_intensity
+        if decoy >= signal:
+            what = f"decoy pulses ({decoy:g}) are not weaker than signals ({signal:g})"
+            place: At = ("modules", name, "decoy_intensity")
+            yield Finding(place, what, f"usual is {signal / 3:.2g}", (("modules", name),))
 
 
 def _policies(network: Network) -> Iterator[Finding]:
-    policies = network.policies
+    policies, own = network.policies, (("policies",),)
     if not policies.min_key_size_bits <= policies.key_size_bits <= policies.max_key_size_bits:
         sizes = f"{policies.min_key_size_bits}, {policies.key_size_bits}, {policies.max_key_size_bits}"
-        yield ("policies", "key_size_bits"), f"minimum, default and maximum key size are {sizes} bits", "order them"
+        what = f"minimum, default and maximum key size are {sizes} bits"
+        yield Finding(("policies", "key_size_bits"), what, "order them", own)
     last = network.base_port + 2 * len(network.sites)
-    if last > 65_535:  # noqa: PLR2004 - TCP
-        yield (
-            ("base_port",),
-            f"{len(network.sites)} sites need ports up to {last}",
-            f"at most {65_535 - last + network.base_port}",
+    if last > LAST_PORT:
+        what = f"{len(network.sites)} sites need ports up to {last}"
+        yield Finding(
+            ("base_port",), what, f"at most {LAST_PORT - 2 * len(network.sites)}", (("sites", EVERY, "count"),)
         )
     for number, demand in enumerate(network.demands):
         if demand.pool_bits < policies.max_key_size_bits:
             what = f"a pool of {demand.pool_bits} bits never holds a key of {policies.max_key_size_bits} bits"
-            yield ("demands", number, "pool_bits"), what, f"at least {policies.max_key_size_bits} (max_key_size_bits)"
+            right = f"at least {policies.max_key_size_bits} (max_key_size_bits)"
+            yield Finding(("demands", number, "pool_bits"), what, right, own)

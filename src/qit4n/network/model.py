@@ -4,7 +4,7 @@ Everything here is immutable data: who reads a file gets a :class:`Network`, who
 a new one (``msgspec.structs.replace``).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,12 +12,19 @@ from msgspec import Meta
 Identifier = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$(?!\n)",  # in some dialects $ fits before a last line break
         description="1 to 64 letters, digits, '.', '_', '~' or '-' (ETSI GS QKD 020 limits)",
         examples=["vienna-1"],
     ),
 ]
-Positive = Annotated[float, Meta(gt=0)]
+Host = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$(?!\n)",
+        description="name or address at which the process listens",
+        examples=["127.0.0.1"],
+    ),
+]
 NonNegative = Annotated[float, Meta(ge=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 OpenProbability = Annotated[float, Meta(gt=0, lt=1)]
@@ -35,13 +42,13 @@ class Site(Part, frozen=True, kw_only=True):
     latitude_deg: Annotated[float, Meta(ge=-90, le=90, description="WGS 84")] | None = None
     longitude_deg: Annotated[float, Meta(ge=-180, le=180, description="WGS 84")] | None = None
     trust_domain: Identifier = "default"
-    host: Annotated[str, Meta(description="name or address at which the site listens")] = "127.0.0.1"
+    host: Host = "127.0.0.1"
 
 
 class Medium(Part, frozen=True, kw_only=True):
     """What the photons cross. ``loss_db`` is the whole loss between the two modules, connectors included."""
 
-    kind: Annotated[str, Meta(pattern="^(fibre|free-space)$", examples=["fibre"])] = "fibre"
+    kind: Literal["fibre", "free-space"] = "fibre"
     length_km: Annotated[float, Meta(ge=0, description="length in km", examples=[25.0])]
     loss_db: Annotated[float, Meta(ge=0, le=100, description="total loss in dB", examples=[5.2])]
 
@@ -53,7 +60,7 @@ class Module(Part, frozen=True, kw_only=True):
     are per detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Annotated[str, Meta(pattern="^decoy-bb84$", examples=["decoy-bb84"])] = "decoy-bb84"
+    protocol: Literal["decoy-bb84"] = "decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
@@ -135,14 +142,14 @@ class Network(Part, frozen=True, kw_only=True):
     title: str = ""
     notes: str = ""
     sites: Annotated[tuple[Site, ...], Meta(min_length=1)]
-    modules: dict[str, Module] = {}
+    modules: dict[Identifier, Module] = {}
     links: tuple[Link, ...] = ()
     applications: tuple[Application, ...] = ()
     demands: tuple[Demand, ...] = ()
     policies: Policies = Policies()
-    controller_host: Annotated[str, Meta(description="name or address at which the controller listens")] = "127.0.0.1"
+    controller_host: Host = "127.0.0.1"
     base_port: Annotated[
-        int, Meta(ge=1024, le=65_000, description="first TCP port; see Network.ports", examples=[28000])
+        int, Meta(ge=1024, le=65_000, description="first TCP port: the controller; then two per site", examples=[28000])
     ] = 28_000
 
     def site(self, site_id: str) -> Site:
