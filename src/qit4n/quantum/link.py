@@ -25,6 +25,7 @@ def physics_of(network: Network, link: Link) -> DecoyBB84:
         misalignment=module.misalignment,
         dead_time_s=module.dead_time_s,
         afterpulse_probability=module.afterpulse_probability,
+        trap_lifetime_s=module.trap_lifetime_s,
     )
 
 
