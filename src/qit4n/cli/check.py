@@ -1,14 +1,14 @@
 """``qit check``: is this a network file, and what is wrong with it?"""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from qit4n.errors import NetworkFileError
-from qit4n.network.file import check as examine
-from qit4n.network.file import parse, read
+from qit4n.network.file import Examination, examine, read
 from qit4n.network.model import Network
+from qit4n.network.yamltext import Problem
 from qit4n.quantum.link import predict
 from qit4n.units import rate_text
 
@@ -19,18 +19,54 @@ def check(
 ) -> None:
     """List all problems of a network file at once, or say what it describes and what its links will do."""
     text, name = read(file)
-    problems = examine(text, name)
+    found = examine(text, name)
     if json_:
-        found = [
-            {"line": p.line, "column": p.column, "path": p.path, "what": p.what, "right": p.right} for p in problems
-        ]
-        print(msgspec.json.encode({"file": name, "ok": not problems, "problems": found}).decode())
-        if problems:
+        print(msgspec.json.encode(_document(name, found)).decode())
+        if found.problems:
             raise typer.Exit(NetworkFileError.exit_code)
-    elif problems:
-        raise NetworkFileError(f"{len(problems)} problems\n" + "\n".join(map(str, problems)))
+    elif found.network is None:
+        count = len(found.problems)
+        title = f"{name} has {count} problem{'s' if count > 1 else ''}"
+        raise NetworkFileError("\n".join([title, *map(str, found.problems)]))
     else:
-        _describe(parse(text, name))
+        _describe(found.network)
+        for warning in found.warnings:
+            print(f"warning: {warning}")
+
+
+def _document(name: str, found: Examination) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "file": name,
+        "ok": not found.problems,
+        "problems": [_plain(one) for one in found.problems],
+        "warnings": [_plain(one) for one in found.warnings],
+    }
+    return document | ({"network": _summary(found.network)} if found.network else {})
+
+
+def _plain(one: Problem) -> dict[str, str | int]:
+    return {"line": one.line, "column": one.column, "path": one.path, "what": one.what, "right": one.right}
+
+
+def _summary(network: Network) -> dict[str, Any]:
+    predictions = {link.id: predict(network, link) for link in network.links}
+    return {
+        "name": network.name,
+        "sites": len(network.sites),
+        "length_km": sum(link.medium.length_km for link in network.links),
+        "applications": len(network.applications),
+        "demands": len(network.demands),
+        "links": {
+            link: {
+                "secret_rate_bps": found.secret_rate_bps,
+                "qber": found.qber,
+                "sifted_rate_bps": found.sifted_rate_bps,
+                "key_bits_per_block": found.key_bits_per_block,
+                "block_duration_s": found.block_duration_s,
+            }
+            for link, found in predictions.items()
+        },
+    }
 
 
 def _describe(network: Network) -> None:
@@ -41,7 +77,9 @@ def _describe(network: Network) -> None:
     )
     for link in network.links:
         found = predict(network, link)
-        note = "" if found.secret_rate_bps else "  <- no key: too lossy, too noisy, or blocks too small"
-        medium = f"{link.medium.length_km:g} km, {link.medium.loss_db:g} dB"
-        rate = f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}"
-        print(f"  {link.id}: {medium}: {rate}, a block each {found.block_duration_s:.3g} s{note}")
+        note = "" if found.secret_rate_bps else "  <- no key: too lossy or noisy, or block_bits too small"
+        print(
+            f"  {link.id}: {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: "
+            f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, "
+            f"a block each {found.block_duration_s:.3g} s{note}"
+        )

@@ -73,7 +73,9 @@ class Module(Part, frozen=True, kw_only=True):
     dark_count_probability: Annotated[float, Meta(ge=0, lt=1)] = 1e-6
     dead_time_s: NonNegative = 0.0
     afterpulse_probability: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    trap_lifetime_s: Annotated[float, Meta(ge=0, description="mean time from the dead time's end to an afterpulse")] = 1e-6
+    trap_lifetime_s: Annotated[float, Meta(ge=0, description="mean time from the dead time's end to an afterpulse")] = (
+        1e-6
+    )
     misalignment: Annotated[
         float, Meta(ge=0, le=0.5, description="chance that a photon goes to the wrong detector")
     ] = 0.01

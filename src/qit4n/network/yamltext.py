@@ -115,6 +115,12 @@ def _line_and_column(mark: yaml.Mark | None) -> tuple[int, int]:
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _PLAIN = re.compile(r"[\w~.<-]+")
 _TAG = "tag:yaml.org,2002:"
+# tag, form and first characters of the words that are no text
+RESOLVERS = (
+    (_TAG + "float", _FLOAT, "-+0123456789."),
+    (_TAG + "int", _INT, "-+0123456789"),
+    (_TAG + "bool", r"^(true|false|True|False)$", "tTfF"),
+)
 _TAGS = {_TAG + kind for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
 _REPLACED = {_TAG + kind for kind in ("float", "int", "bool", "timestamp", "merge", "value")}
 
@@ -127,12 +133,8 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag not in _REPLACED]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _kind, _pattern, _first in (
-    ("float", _FLOAT, "-+0123456789."),
-    ("int", _INT, "-+0123456789"),
-    ("bool", r"^(true|false|True|False)$", "tTfF"),
-):
-    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(_pattern), list(_first))
+for _tag, _pattern, _first in RESOLVERS:
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 
 
 def _compose(text: str, places: Places) -> Any:
