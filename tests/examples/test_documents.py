@@ -57,7 +57,7 @@ def test_the_readme_shows_only_examples_that_exist():
     from qit4n.network.file import examples, load
 
     text = (ROOT / "README.md").read_text("utf-8")
-    for name in re.findall(r"qit (?:up|example) ([a-z][a-z-]+)", text):
+    for name in re.findall(r"qit (?:up|example) ([a-z][a-z-]+)(?= )", text):
         assert name in examples()
     for network, link in re.findall(r"qit up ([a-z-]+) --eavesdrop ([\w-]+)=", text):
         assert link in {one.id for one in load(network).links}

@@ -89,7 +89,7 @@ def mesh(size: int, length_km: float, seed: int = 1) -> Network:
             outside = [site for site in sites if site not in reached]
             hops.add(frozenset(min(itertools.product(sorted(reached), outside), key=lambda pair: distance(*pair))))
         reached |= grown
-    scale = length_km / (sum(distance(*hop) for hop in hops) / len(hops))
+    scale = length_km * len(hops) / math.fsum(distance(*hop) for hop in hops)  # fsum: in any order the same
     ordered = sorted(tuple(sorted(hop)) for hop in hops)
     lengths = {hop: scale * distance(*hop) for hop in ordered}
     return _network(f"mesh-{size}", sites, ordered, length_km, _opposite(sites), lengths=lengths)
@@ -158,7 +158,7 @@ def _network(
     return Network(
         qit4n=1,
         name=name,
-        title=f"{len(sites)} sites, {len(links)} links: {name.rsplit('-', 1)[0].replace('-', ' ')}",
+        title=f"{name.rsplit('-', 1)[0].replace('-', ' ').capitalize()}, {len(sites)} sites, {len(links)} links",
         sites=tuple(Site(id=site) for site in sites),
         modules={MODULE: _module(links)},
         links=links,
