@@ -25,9 +25,6 @@ Host = Annotated[
         examples=["127.0.0.1"],
     ),
 ]
-NonNegative = Annotated[float, Meta(ge=0)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
-OpenProbability = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -64,15 +61,17 @@ class Module(Part, frozen=True, kw_only=True):
     pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
-    signal_probability: OpenProbability = 0.3
+    signal_probability: Annotated[
+        float, Meta(gt=0, lt=1, description="share of signal pulses; the rest are decoys")
+    ] = 0.3
     key_basis_probability: Annotated[
         float, Meta(gt=0, lt=1, description="probability of the Z (key) basis, chosen so by both ends")
     ] = 0.77
-    receiver_loss_db: NonNegative = 0.0
-    detector_efficiency: Annotated[float, Meta(gt=0, le=1)] = 0.2
-    dark_count_probability: Annotated[float, Meta(ge=0, lt=1)] = 1e-6
-    dead_time_s: NonNegative = 0.0
-    afterpulse_probability: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    receiver_loss_db: Annotated[float, Meta(ge=0, le=50, description="loss in dB between fibre and detectors")] = 0.0
+    detector_efficiency: Annotated[float, Meta(gt=0, le=1, description="chance that a photon makes a click")] = 0.2
+    dark_count_probability: Annotated[float, Meta(ge=0, lt=1, description="per detector and gate")] = 1e-6
+    dead_time_s: Annotated[float, Meta(ge=0, le=1, description="of both detectors after a click")] = 0.0
+    afterpulse_probability: Annotated[float, Meta(ge=0, lt=1, description="per click")] = 0.0
     trap_lifetime_s: Annotated[float, Meta(ge=0, description="mean time from the dead time's end to an afterpulse")] = (
         1e-6
     )
@@ -87,7 +86,9 @@ class Module(Part, frozen=True, kw_only=True):
 class Eavesdropper(Part, frozen=True, kw_only=True):
     """An intercept-resend attack on a share of the pulses of an emulated quantum channel."""
 
-    intercept_fraction: Probability
+    intercept_fraction: Annotated[
+        float, Meta(ge=0, le=1, description="share of the pulses that are measured and sent again", examples=[0.25])
+    ]
 
 
 class Link(Part, frozen=True, kw_only=True):
@@ -121,19 +122,23 @@ class Demand(Part, frozen=True, kw_only=True):
 class Policies(Part, frozen=True, kw_only=True):
     """Rules for the whole network. Sizes in bits, as in ETSI GS QKD 014; epsilons are per block."""
 
-    key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8)] = 256
+    key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8, description="if a request names no size")] = 256
     min_key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8)] = 64
     max_key_size_bits: Annotated[int, Meta(ge=8, le=8192, multiple_of=8)] = 4096
-    max_keys_per_request: Annotated[int, Meta(ge=1, le=4096)] = 128
-    max_additional_slaves: Annotated[int, Meta(ge=0, le=32)] = 8
+    max_keys_per_request: Annotated[int, Meta(ge=1, le=4096, description="most keys of one request")] = 128
+    max_additional_slaves: Annotated[int, Meta(ge=0, le=32, description="slaves beside the first")] = 8
     unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = (
         86_400.0
     )
     link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = (
         1_000_000
     )
-    epsilon_secrecy: OpenProbability = 1e-9
-    epsilon_correctness: OpenProbability = 1e-15
+    epsilon_secrecy: Annotated[
+        float, Meta(gt=0, lt=1, description="at most so far from a secret key, per block", examples=[1e-9])
+    ] = 1e-9
+    epsilon_correctness: Annotated[
+        float, Meta(gt=0, lt=1, description="chance that the two ends differ, per block", examples=[1e-15])
+    ] = 1e-15
     max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08
 
 

@@ -112,7 +112,7 @@ def _line_and_column(mark: yaml.Mark | None) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
 _PLAIN = re.compile(r"[\w~.<-]+")
 _TAG = "tag:yaml.org,2002:"
 # tag, form and first characters of the words that are no text
