@@ -59,6 +59,8 @@ class SQLiteStore:
                 database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=FULL")
                 database.execute("PRAGMA secure_delete=ON")
+                database.execute("PRAGMA wal_autocheckpoint=256")
+                database.execute("PRAGMA journal_size_limit=1048576")
                 database.execute(SCHEMA)
             except sqlite3.Error:
                 database.close()

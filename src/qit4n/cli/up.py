@@ -131,7 +131,8 @@ def _show_ready(screen: Console, network: Network, state: Path, report: mc.Netwo
     memory = [site.memory_bytes for site in report.sites]
     rate = sum(link.secret_rate_bps for link in report.links)
     screen.print(f"memory per site: {max(memory) / 1e6:.0f} MB at most, {sum(memory) / 1e9:.2f} GB in all")
-    screen.print(f"keys flow: {rate_text(rate)} of secret key over all links. Ctrl-C stops the network.\n")
+    flow = f"keys flow: {rate_text(rate)} of secret key over all links" if rate else "keys are ready, from stock"
+    screen.print(f"{flow}. Ctrl-C stops the network.\n")
     if network.demands:
         screen.print("Get a key at one site, and the same key by its id at the other:\n")
         screen.print(two_requests(network, state), markup=False)

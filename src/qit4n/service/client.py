@@ -80,6 +80,8 @@ class KMEClient:
             connection.request(method, f"/api/v1/keys/{path}", text, {"Content-Type": "application/json"})
             response = connection.getresponse()
             status, content = response.status, response.read()
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            raise PeerUnreachableError(f"the KME at {self._host}:{self._port} closed the connection") from error
         except ssl.SSLError as error:
             raise CertificateError(
                 f"no TLS connection with the KME at {self._host}:{self._port}: {error.reason}"
