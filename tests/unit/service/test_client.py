@@ -63,7 +63,7 @@ def test_nobody_there_and_a_connection_that_closes_are_unreachable(state):
         port = free.getsockname()[1]
     with pytest.raises(PeerUnreachableError, match=str(port)):
         client(state, port).status("app-west")
-    with server(lambda connection: None) as port, pytest.raises(PeerUnreachableError, match="127.0.0.1"):
+    with server(lambda _: None) as port, pytest.raises(PeerUnreachableError, match=r"127\.0\.0\.1"):
         client(state, port).status("app-west")
 
 
@@ -87,7 +87,7 @@ def test_errors_in_any_form_keep_their_status(state, status, content, message):
     """Empty, HTML, odd JSON: KeyRequestError with the status and whatever message there was."""
     body = b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%s" % (status, len(content), content)
     with server(over_tls(state, body)) as port, pytest.raises(KeyRequestError, match=message) as caught:
-        client(state, port).get_keys("app-west")
+        client(state, port).status("app-west")
     assert caught.value.status == status
 
 
