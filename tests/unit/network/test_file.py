@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qit4n.errors import NetworkFileError, UnknownNetworkError
-from qit4n.network.file import Problem, check, examples, load, parse, read
+from qit4n.network.file import MAX_FILE_BYTES, Problem, check, examples, load, parse, read
 from qit4n.network.generate import SHAPES, to_yaml
 from qit4n.network.model import Network
 from qit4n.network.schema import schema
@@ -107,6 +107,53 @@ def test_the_same_pair_is_demanded_once():
     """A demand serves both directions; the second one is named."""
     found = check(GOOD + "  - {between: [app-b, app-a]}\n", "f")
     assert [one.path for one in found] == ["demands[1].between"]
+
+
+def test_what_just_fits_is_right():
+    """The limits themselves are allowed: last port, smallest pool, best fibre; equal intensities are not."""
+    sites = "".join(f"  - {{id: s{number}}}\n" for number in range(268))
+    assert check(f"qit4n: 1\nname: big\nbase_port: 64999\nsites:\n{sites}", "f") == []
+    assert len(check(f"qit4n: 1\nname: big\nbase_port: 65000\nsites:\n{sites}", "f")) == 1
+    assert problems("[app-a, app-b]}", "[app-a, app-b], pool_bits: 4096}") == []
+    assert len(problems("[app-a, app-b]}", "[app-a, app-b], pool_bits: 4095}")) == 1
+    assert problems("loss_db: 4.6", "loss_db: 2.81") == []
+    assert len(problems("1e8}", "1e8, signal_intensity: 0.2, decoy_intensity: 0.2}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("name: small", 'name: "small\\n"', "name"),
+        ("{id: b}", '{id: b, host: "h\\n"}', "sites[1].host"),
+        ("{id: b}", "{id: b, host: a b}", "sites[1].host"),
+        ("  m: {", '  "m\\n": {', r"modules.'m\n'"),
+    ],
+)
+def test_no_name_carries_a_line_break_or_a_space(old, new, path):
+    """Names go into certificates, addresses and logs: a line break at the end is seen too."""
+    assert path in [one.path for one in problems(old, new)]
+
+
+def test_a_value_that_cannot_be_read_is_one_problem():
+    """What is no value at all is not also told to be of the wrong kind."""
+    assert [one.path for one in problems("length_km: 20", "length_km: 1e999")] == ["links[0].medium.length_km"]
+
+
+def test_files_that_are_too_large_are_refused(tmp_path):
+    """The size is looked at before the text is."""
+    path = tmp_path / "large.yaml"
+    path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+    with pytest.raises(NetworkFileError, match="at most 4194304 are read"):
+        load(str(path))
+    path.write_text("#" * 1000 + "\n" + GOOD)
+    assert load(str(path)).name == "small"
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\x00b", "."])
+def test_strange_file_names_get_a_sentence(name):
+    """Too long, with a null character, or a directory: no bare exception of the system."""
+    with pytest.raises(NetworkFileError):
+        load(name)
 
 
 def test_ports_must_fit():
