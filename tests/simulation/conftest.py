@@ -77,6 +77,8 @@ class KeyNet:
         for site in self.network.sites:
             self.stores[site.id] = MemoryStore()
             self.start(site.id)
+        for one, other in itertools.permutations(self.managers, 2):
+            self.do(one, self.managers[one].connected(other))
 
     def entropy(self, size, /):
         return self.dice.randbytes(size)

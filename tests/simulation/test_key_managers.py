@@ -295,3 +295,18 @@ def test_a_notice_that_does_not_fit_is_refused(net):
         net.do("D", net.managers["D"].receive("A", notice, net.now))
         assert isinstance(net.queues["D", "A"].pop(), kx.SupplyRefused)
     assert not net.stores["D"].load(HeldKeyRecord)
+
+
+def test_a_lost_connection_refuses_at_once_and_cuts_nothing_more(net):
+    """What waits for a site is refused when the way to it closes; until it opens again no key is cut for it."""
+    net.number += 1
+    net.do("A", net.managers["A"].request(net.number, ak.GetKeys(master="app-a", slaves=("app-d",)), net.now))
+    net.queues["A", "D"].clear()
+    net.do("A", net.managers["A"].disconnected("D"))
+    assert net.answers[net.number].reason == "not-ready"
+    ready = net.managers["A"].pools.available_bytes("D")
+    assert net.get("app-a", "app-d").reason == "not-ready"
+    assert net.managers["A"].pools.available_bytes("D") == ready
+    net.do("A", net.managers["A"].connected("D"))
+    net.settle()
+    assert len(keys_of(net.get("app-a", "app-d"))) == 1

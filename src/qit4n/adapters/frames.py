@@ -14,6 +14,7 @@ from qit4n.refpoints import Message
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 4
+CLOSE_LIMIT_S = 0.3
 
 T = TypeVar("T")
 
@@ -85,4 +86,4 @@ class Frames(Generic[T]):
         self.finished.set()
         self._writer.close()
         with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), timeout=2)
+            await asyncio.wait_for(self._writer.wait_closed(), timeout=CLOSE_LIMIT_S)

@@ -62,6 +62,7 @@ class KSA:
         self._entropy = entropy
         self._held = {record.key: record for record in held}
         self._waiting: dict[str, Supply] = {}
+        self.reachable: set[str] = set()
 
     @property
     def unclaimed_keys(self) -> int:
@@ -111,6 +112,8 @@ class KSA:
     def _shortage(self, request: ak.GetKeys, size: int) -> ak.Refused | None:
         needed = request.number * size // 8
         for site in self._remote_sites(request.slaves):
+            if site not in self.reachable:
+                return ak.Refused(reason="not-ready", text=f"no connection to site {site} now; nothing was consumed")
             held = self._pools.available_bytes(site)
             if held < needed:
                 text = f"insufficient key material: {needed * 8} bits asked, {held * 8} ready with {site}"
@@ -276,6 +279,14 @@ class KSA:
             return Erase(HeldKeyRecord.kind, record.key)
         self._held[record.key] = msgspec.structs.replace(record, fetched=fetched)
         return Put(self._held[record.key])
+
+    def lost(self, peer: str) -> Step:
+        """No connection to ``peer`` any more: refuse what waits for it."""
+        self.reachable.discard(peer)
+        step = Step()
+        for supply in {id(one): one for one in self._waiting.values() if peer in one.notices.values()}.values():
+            step.extend(self._give_up(supply, f"the connection to site {peer} broke"))
+        return step
 
     def timer(self, now: float) -> Step:
         """Refuse requests whose slaves' sites do not answer; erase copies that nobody fetched in time."""

@@ -59,7 +59,12 @@ class KeyManager:
 
     def connected(self, peer: str) -> Step:
         """The way to another key manager has opened: tell it which chunks there are for it."""
+        self.ksa.reachable.add(peer)
         return self.pools.inventory(peer)
+
+    def disconnected(self, peer: str) -> Step:
+        """The way to another key manager has closed: requests that wait for it are refused, none is begun."""
+        return self.ksa.lost(peer)
 
     def timer(self, now: float) -> Step:
         """To be called a few times a second."""

@@ -10,7 +10,7 @@ from qit4n.adapters.system import SystemClock
 from qit4n.control.controller import Controller, Prediction
 from qit4n.errors import PeerUnreachableError, ProtocolError, QitError
 from qit4n.network.model import Network
-from qit4n.node.listener import listen
+from qit4n.node.listener import listening
 from qit4n.node.peers import connect
 from qit4n.quantum.link import predict
 from qit4n.refpoints import Message, ck, mc
@@ -38,7 +38,7 @@ class ControllerProcess:
     async def run(self) -> None:
         """Serve until cancelled."""
         host, port = self._network.controller_host, self._network.controller_port()
-        async with await listen(host, port, self._context, self._serve, who="the controller"):
+        async with listening(host, port, self._context, self._serve, who="the controller"):
             while True:
                 await asyncio.sleep(TABLE_INTERVAL_S)
                 self._send_tables()

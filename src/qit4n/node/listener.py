@@ -1,9 +1,10 @@
 """Incoming TLS connections between processes of the network: check who it is, read the Hello, hand over."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from qit4n.adapters import tls
 from qit4n.adapters.frames import Frames, Hello
@@ -17,8 +18,11 @@ HELLO_LIMIT_S = 5.0
 Serve = Callable[[tls.Identity, Hello, Frames[Message]], Awaitable[None]]
 
 
-async def listen(host: str, port: int, context: ssl.SSLContext, serve: Serve, *, who: str) -> asyncio.AbstractServer:
-    """Serve connections at ``host``:``port``; ``who`` names the process in errors.
+@contextlib.asynccontextmanager
+async def listening(host: str, port: int, context: ssl.SSLContext, serve: Serve, *, who: str) -> AsyncIterator[None]:
+    """Serve connections at ``host``:``port`` inside the block; ``who`` names the process in errors.
+
+    At the end it stops listening and does not wait for connections that are open: they end with the process.
 
     Raises:
         AddressInUseError: somebody else listens there.
@@ -42,9 +46,13 @@ async def listen(host: str, port: int, context: ssl.SSLContext, serve: Serve, *,
             await frames.close()
 
     try:
-        return await asyncio.start_server(accept, host, port, ssl=context, backlog=128)
+        server = await asyncio.start_server(accept, host, port, ssl=context, backlog=128)
     except OSError as error:
         raise AddressInUseError(
             f"{who} cannot listen at {host}:{port}: {error.strerror or error}; "
             "another network may be running there: stop it, or change base_port in the network file"
         ) from error
+    try:
+        yield
+    finally:
+        server.close()

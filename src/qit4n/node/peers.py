@@ -40,21 +40,33 @@ async def connect(
 
 
 class Peer:
-    """The way to one other key manager. What cannot be sent is dropped: the machines repeat what matters."""
+    """The way to one other key manager.
 
-    def __init__(self, network: Network, site: str, context: ssl.SSLContext, connected: Callable[[str], None]) -> None:
-        """Connect to ``site`` and keep connected; ``connected`` is called each time."""
+    What is said while there is no connection waits for the next one; what a broken connection swallowed is lost: the
+    machines repeat what matters.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        site: str,
+        context: ssl.SSLContext,
+        connected: Callable[[str], None],
+        disconnected: Callable[[str], None],
+    ) -> None:
+        """Connect to ``site`` and keep connected; the two calls tell each time that the way opens and closes."""
         self._host = network.site(site).host
         self._port = network.key_manager_port(site)
         self._site = site
         self._context = context
         self._connected = connected
+        self._disconnected = disconnected
         self._queue: asyncio.Queue[kx.KxMessage] = asyncio.Queue(QUEUE_LIMIT)
         self.up = False
 
     def send(self, message: kx.KxMessage) -> None:
-        """Queue a message, or drop it while there is no connection."""
-        if self.up and not self._queue.full():
+        """Queue a message; when very many wait, it is dropped."""
+        if not self._queue.full():
             self._queue.put_nowait(message)
 
     async def run(self) -> None:
@@ -64,20 +76,20 @@ class Peer:
                 await self._serve()
             except (OSError, EOFError, TimeoutError, QitError) as error:
                 log.info("no way to site %s: %s", self._site, error or type(error).__name__)
-            finally:
-                self.up = False
             await asyncio.sleep(RETRY_S)
 
     async def _serve(self) -> None:
         frames = await connect(
             self._host, self._port, self._context, role="site", name=self._site, hello=Hello(purpose="kx")
         )
-        self._queue = asyncio.Queue(QUEUE_LIMIT)
         self.up = True
         self._connected(self._site)
         try:
             await first_of(self._watch(frames), self._pump(frames))
         finally:
+            self.up = False
+            self._queue = asyncio.Queue(QUEUE_LIMIT)
+            self._disconnected(self._site)
             await frames.close()
 
     @staticmethod

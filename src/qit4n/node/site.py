@@ -15,7 +15,7 @@ from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.network.model import Network
 from qit4n.node.journal import Journal
-from qit4n.node.listener import listen
+from qit4n.node.listener import listening
 from qit4n.node.modules import ModuleDriver
 from qit4n.node.onetimekeys import load_keys
 from qit4n.node.peers import Peer, connect
@@ -51,7 +51,9 @@ class SiteProcess:
         self._requests: dict[int, asyncio.Future[ak.Reply]] = {}
         self._numbers = itertools.count()
         others = [other.id for other in network.sites if other.id != site]
-        self._peers = {other: Peer(network, other, self._client_tls, self._connected) for other in others}
+        self._peers = {
+            other: Peer(network, other, self._client_tls, self._connected, self._disconnected) for other in others
+        }
         self._modules: dict[str, ModuleDriver] = {}
 
     def _load(self) -> KeyManager:
@@ -75,7 +77,7 @@ class SiteProcess:
         )
         try:
             port = self._network.key_manager_port(site)
-            async with await listen(host, port, self._server_tls, self._serve, who=f"site {site}"):
+            async with listening(host, port, self._server_tls, self._serve, who=f"site {site}"):
                 await first_of(
                     self._journal.run(),
                     self._timer(),
@@ -106,6 +108,9 @@ class SiteProcess:
 
     def _connected(self, peer: str) -> None:
         self._submit(self._manager.connected(peer))
+
+    def _disconnected(self, peer: str) -> None:
+        self._submit(self._manager.disconnected(peer))
 
     async def _deliver(self, key: kq1.QKDKey, extra: Step) -> None:
         """Kq-1: durable when this returns, together with ``extra``."""
@@ -170,6 +175,9 @@ class SiteProcess:
                 waiting.set_result(refused)
         self._manager = self._load()
         self._manager.order(self._table, self._clock.now())
+        for site, peer in self._peers.items():
+            if peer.up:
+                self._connected(site)
 
     # Ck
 

@@ -52,7 +52,7 @@ def duty(
     mean = a * min(most_clicks / g, 1.0 / (1.0 - kept) if kept < 1.0 else np.inf)
     traps = np.arange(int(mean + 8.0 * np.sqrt(mean)) + 16)
     quiet = (1.0 - g) ** traps
-    clicks = 1.0 - (1.0 - p) * quiet
+    clicks = p * quiet + (1.0 - quiet)
     live_gates = _after_clicks(_step(traps, p, g, kept, a)) / clicks
     share = live_gates / live_gates.sum()
     return Duty(live=1.0 / (1.0 + float(share @ clicks) * dead_gates), release=float(share @ (1.0 - quiet)))
