@@ -85,5 +85,6 @@ class Frames(Generic[T]):
         """Close the connection; errors while closing do not matter."""
         self.finished.set()
         self._writer.close()
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), timeout=CLOSE_LIMIT_S)
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLOSE_LIMIT_S):  # wait_for of Python 3.11 may swallow a cancellation
+                await self._writer.wait_closed()
