@@ -8,6 +8,7 @@ one starts: bits are wasted, never repeated.
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,7 @@ class SessionOverError(QitError):
     """A block without key ended the session at both ends."""
 
 
-class ModuleDriver:
+class ModuleDriver(ABC):
     """What both ends share: the thread, the state that is reported, and the carrying out of actions."""
 
     role = ""
@@ -85,12 +86,13 @@ class ModuleDriver:
                 self.change(state="down")
             await asyncio.sleep(RETRY_S)
 
+    @abstractmethod
     async def hold_session(self) -> None:
         """Connect, distil until something ends it."""
-        raise NotImplementedError
 
     def control(self, order: kq2.RunModule) -> None:
-        """Kq-2: run, or rest because the stock is full."""
+        """Kq-2: run, or rest because the stock is full. The receiver follows the light."""
+        log.debug("link %s: the stock is %s", self.link.id, "below its limit" if order.run else "full")
 
     async def accept(self, peer: str, purpose: str, session_id: str, frames: Frames[Message]) -> None:
         """A channel that the other end opened."""

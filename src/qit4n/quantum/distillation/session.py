@@ -6,6 +6,7 @@ anything else raises ProtocolError. A block without key ends the session at both
 sifted but not yet authenticated is discarded with it, and a new session starts.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -95,7 +96,7 @@ class Progress:
     covered_bytes: int = 0
 
 
-class Session:
+class Session(ABC):
     """Base of both ends."""
 
     role: ClassVar[str] = ""
@@ -112,9 +113,9 @@ class Session:
         self.last_block = 0
         self.progress: Progress | None = None
 
+    @abstractmethod
     def table(self) -> Mapping[tuple[str, type[messages.ClassicalMessage]], Handler]:
         """Which message is handled how in which state (``any`` state, or one)."""
-        raise NotImplementedError
 
     def receive(self, message: messages.ClassicalMessage, now: float) -> list[Action]:
         """Take a message of the other end."""
