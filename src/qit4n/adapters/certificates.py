@@ -8,7 +8,8 @@ Each network has its own certificate authority. A certificate says whose it is i
     sites/ID/psk/LINK.key                      pre-shared authentication key of a QKD link, the same at both ends
     controller/ operator/ applications/SAE/    {cert,key,ca}.pem
 
-Everything is made once and kept; what expires within 30 days is renewed. Private files are readable by the owner
+Everything is made once and kept; what expires within 30 days, or no longer fits the authority, the hosts of the
+network file or its own key, is made anew. The authority is never replaced. Files and directories are for their owner
 only. A pre-shared file is emptied when a site has taken it into its store, and stays as a mark of that.
 """
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -96,6 +98,11 @@ def _authority(network: Network, directory: Path) -> tuple[Made, x509.Certificat
         write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
         return Made(certificate_file, "made", certificate.not_valid_after_utc), certificate, key
     certificate, key = read_certificate(certificate_file), _read_key(key_file)
+    if certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+        raise CertificateError(
+            f"{certificate_file} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; stop the network, move "
+            f"{directory} away and run qit pki again: every certificate is then made anew"
+        )
     if certificate.public_key() != key.public_key():
         raise CertificateError(f"{key_file} is not the key of {certificate_file}; restore the right one")
     return Made(certificate_file, "kept", certificate.not_valid_after_utc), certificate, key
@@ -135,30 +142,53 @@ def _certificate(
 ) -> Made:
     files = {name: holder.directory / f"{name}.pem" for name in ("cert", "key", "ca")}
     authority_pem = authority.public_bytes(serialization.Encoding.PEM)
+    names = _names(network, holder)
     if files["cert"].exists() and files["key"].exists():
-        old = read_certificate(files["cert"])
-        fits = old.issuer == authority.subject and _uris(old) == [identity_uri(network.name, holder.role, holder.id)]
-        if fits and old.not_valid_after_utc - datetime.datetime.now(datetime.UTC) > RENEW_BEFORE:
+        old, old_key = read_certificate(files["cert"]), _read_key(files["key"])
+        if _signed_by(old, authority) and _fits(old, old_key, names):
             write_private(files["ca"], authority_pem)
             return Made(files["cert"], "kept", old.not_valid_after_utc)
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _sign(network, holder, key, authority, authority_key)
+    certificate = _sign(holder, names, key, authority, authority_key)
     write_private(files["key"], _key_bytes(key))
     write_private(files["cert"], certificate.public_bytes(serialization.Encoding.PEM))
     write_private(files["ca"], authority_pem)
     return Made(files["cert"], "made", certificate.not_valid_after_utc)
 
 
+def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether this very authority signed it: one that was made anew has the same name."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _fits(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName]) -> bool:
+    """Whether it has time left, belongs to the key beside it, and names whom the network file names."""
+    left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    return left > RENEW_BEFORE and certificate.public_key() == key.public_key() and list(found) == names
+
+
+def _names(network: Network, holder: _Holder) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(identity_uri(network.name, holder.role, holder.id))]
+    hosts = dict.fromkeys((*holder.hosts, "localhost", "127.0.0.1")) if holder.hosts else ()
+    return names + [_host_name(host) for host in hosts]
+
+
 def _sign(
-    network: Network,
     holder: _Holder,
+    names: list[x509.GeneralName],
     key: ec.EllipticCurvePrivateKey,
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
-    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(identity_uri(network.name, holder.role, holder.id))]
-    names += [_host_name(host) for host in dict.fromkeys((*holder.hosts, "localhost", "127.0.0.1")) if holder.hosts]
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if holder.hosts else [])]
     return (
         x509.CertificateBuilder()
@@ -167,7 +197,7 @@ def _sign(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATE)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(min(now + LIFETIME, authority.not_valid_after_utc))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -181,11 +211,6 @@ def _host_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _uris(certificate: x509.Certificate) -> list[str]:
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return list(names.get_values_for_type(x509.UniformResourceIdentifier))
 
 
 def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -224,14 +249,37 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read: whole or not at all, durable on return."""
     if path.is_file() and path.read_bytes() == content:
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
+    _put_in_place(_write_beside(path, content), path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    _make_private_directory(path.parent)
+    fresh = _beside(path)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    return fresh
+
+
+def _put_in_place(fresh: Path, path: Path) -> None:
     fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # the rename itself
+    finally:
+        os.close(directory)
+
+
+def _make_private_directory(directory: Path) -> None:
+    """``Path.mkdir(parents=True)`` would leave the parents open to others."""
+    for one in (*reversed(directory.parents), directory):
+        one.mkdir(mode=0o700, exist_ok=True)
 
 
 def _random_file(path: Path, size: int) -> Made:
@@ -243,6 +291,7 @@ def _random_file(path: Path, size: int) -> Made:
 
 def _preshared(state: Path, link: str, ends: tuple[str, str], renew: bool) -> list[Made]:
     files = [state / "sites" / end / "psk" / f"{link}.key" for end in ends]
+    _finish_pair(files)
     there = [file.exists() for file in files]
     if not renew and all(there):
         return [Made(file, "kept") for file in files]
@@ -253,6 +302,18 @@ def _preshared(state: Path, link: str, ends: tuple[str, str], renew: bool) -> li
             f"or make a new pair: qit pki FILE --state DIR --renew-psk {link}"
         )
     secret = os.urandom(PRESHARED_BYTES)
-    for file in files:
-        write_private(file, secret)
+    fresh = [_write_beside(file, secret) for file in files]
+    for new, file in zip(fresh, files, strict=True):
+        _put_in_place(new, file)
     return [Made(file, "made") for file in files]
+
+
+def _finish_pair(files: list[Path]) -> None:
+    """After a run that was cut short: complete the pair if one half is in place already, else drop what it left."""
+    left = [file for file in files if _beside(file).exists()]
+    if len(left) == 1:
+        other = files[1 - files.index(left[0])]
+        if other.exists() and other.read_bytes() == _beside(left[0]).read_bytes():
+            _put_in_place(_beside(left[0]), left[0])
+    for file in files:
+        _beside(file).unlink(missing_ok=True)

@@ -54,7 +54,7 @@ def context_of(protocol: int, certificate: Path, key: Path, authority: Path, lea
         if not file.is_file():
             raise CertificateError(f"{file} is missing; make it: qit pki FILE --state DIR")
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, password="")  # an encrypted key is an error, not a prompt
     except (ssl.SSLError, OSError) as error:
         raise CertificateError(f"{key} is not the private key of {certificate}, or not readable") from error
     try:

@@ -34,7 +34,9 @@ def _client(
         names = ", ".join(one.id for one in network.applications)
         raise UnknownNetworkError(f"network {network.name} has no application {caller}; its applications: {names}")
     files = directory / "applications" / caller
-    url = kme or f"https://{network.site(application.site).host}:{network.kme_port(application.site)}"
+    host = network.site(application.site).host
+    literal = f"[{host}]" if ":" in host else host  # an IPv6 address (RFC 3986 3.2.2)
+    url = kme or f"https://{literal}:{network.kme_port(application.site)}"
     return KMEClient(url, cert or files / "cert.pem", key or files / "key.pem", ca or files / "ca.pem")
 
 

@@ -8,7 +8,8 @@ What the document leaves open is decided so (the number is that of the rule; whe
 - A4 Get key is not idempotent: a client must not repeat it blindly; unclaimed copies expire (``keys/ksa.py``).
 - A5 not enough key is 503; a number or size out of range is 400; never a short list (``STATUS`` below).
 - A6 ``stored_key_count`` is whole keys of ``key_size`` in the ready bits (``keys/ksa.py``).
-- A7 wrong types and values below 1 are 400; ``true`` and ``1.0`` are no integers; unknown members are ignored.
+- A7 wrong types and values below 1 are 400; ``true`` and ``1.0`` are no integers; ``null`` is as if the member were
+  absent; unknown members are ignored.
 - A8 a POST without a body asks for the defaults; the body of a GET is ignored.
 - A9 optional extensions are ignored and named in ``key_container_extension`` of a 200.
 - A10 ``details`` of an Error is an array of objects.
@@ -16,7 +17,7 @@ What the document leaves open is decided so (the number is that of the rule; whe
 - A12 an unknown slave is 400, a pair that is not allowed 401.
 - A13 the status is given from the caller's point of view, as master.
 - A14 a key that was handed out can be fetched at once at the other site (``keys/ksa.py``).
-- A15 key ids are compared as UUID values and written in lower case.
+- A15 key ids are compared as UUID values and written in lower case (``_uuid``).
 - A16 SAE ids have 1 to 64 characters (``network/model.py``).
 - A18 there is no call to void or list keys. A19 the size of an answer is capped by ``number`` and ``size``.
 - A20 an application cannot ask for keys with itself: 400.
@@ -27,7 +28,7 @@ master there, and the error says so.
 """
 
 import base64
-import uuid
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,9 @@ from qit4n.refpoints import ak
 BASE = "/api/v1/keys/"
 MAX_BODY_BYTES = 1 << 20
 MAX_KEY_IDS = 4096
+
+METHODS = {"status": ("GET",), "enc_keys": ("GET", "POST"), "dec_keys": ("GET", "POST")}
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 SIZE_MESSAGE = "size shall be a multiple of 8"
 MANDATORY_MESSAGE = "not all extension_mandatory parameters are supported"
@@ -81,8 +85,10 @@ def parse_request(method: str, path: str, query: str, body: bytes, caller: str) 
         KeyRequestError: with the HTTP status and message of the answer.
     """
     other, call = _split(path)
-    if (call == "status" and method != "GET") or method not in {"GET", "POST"}:
+    if method not in METHODS[call]:
         raise KeyRequestError(405, f"{method} is not a method of {call}")
+    if not query.isascii():
+        raise KeyRequestError(400, "the query of a URL is ASCII (RFC 3986); other characters are percent-encoded")
     if call == "status":
         return Parsed(request=ak.GetStatus(master=caller, slave=other))
     members = _json(body) if method == "POST" else _parameters(query)
@@ -93,9 +99,10 @@ def parse_request(method: str, path: str, query: str, body: bytes, caller: str) 
 
 def _split(path: str) -> tuple[str, str]:
     parts = path.removeprefix(BASE).split("/")
-    known = {"status", "enc_keys", "dec_keys"}
-    if not path.startswith(BASE) or len(parts) != 2 or parts[1] not in known or not parts[0]:  # noqa: PLR2004
+    if not path.startswith(BASE) or len(parts) != 2 or parts[1] not in METHODS or not parts[0]:  # noqa: PLR2004
         raise KeyRequestError(404, f"unknown path; there are {BASE}SAE_ID/status, enc_keys and dec_keys")
+    if not parts[0].isascii():
+        raise KeyRequestError(400, "the path of a URL is ASCII (RFC 3986); other characters are percent-encoded")
     try:
         return unquote(parts[0], errors="strict"), parts[1]
     except UnicodeDecodeError as error:
@@ -121,11 +128,9 @@ def _parameters(query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
     except (ValueError, UnicodeDecodeError) as error:
         raise KeyRequestError(400, "the query is not of the form name=value&name=value") from error
-    names = [name for name, _ in pairs]
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled is not None:
-        raise KeyRequestError(400, f"parameter {doubled} is given twice")
     found: dict[str, Any] = dict(pairs)
+    if len(found) != len(pairs):
+        raise KeyRequestError(400, "a parameter is given twice")
     for name in ("number", "size"):
         if name in found:
             found[name] = _number(found[name], name)
@@ -212,15 +217,10 @@ def _id_of(entry: Any) -> Any:
 
 
 def _uuid(text: Any) -> str:
-    """Lower case, hyphens as in RFC 9562. What is no UUID cannot be a key here."""
-    plain = text if isinstance(text, str) else ""
-    hyphens = [at for at, letter in enumerate(plain) if letter == "-"]
-    if len(plain) != 36 or hyphens != [8, 13, 18, 23] or not plain.isascii():  # noqa: PLR2004
+    """Lower case. ``uuid.UUID`` would take more than the form of RFC 9562: braces, underscores, no hyphens."""
+    if not isinstance(text, str) or _UUID.fullmatch(text) is None:
         raise KeyRequestError(400, "a key_ID shall be a UUID")
-    try:
-        return str(uuid.UUID(plain))
-    except ValueError as error:
-        raise KeyRequestError(400, "a key_ID shall be a UUID") from error
+    return text.lower()
 
 
 def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, bytes]:
@@ -251,6 +251,11 @@ def _status(reply: ak.SupplyStatus) -> dict[str, Any]:
         "min_key_size": reply.min_key_size,
         "max_SAE_ID_count": reply.max_slaves,
     }
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """What the Allow header of a 405 lists (RFC 9110 15.5.6 wants one); nothing for a path that is not of 014."""
+    return METHODS.get(path.rpartition("/")[2], ())
 
 
 def format_refusal(refused: ak.Refused) -> tuple[int, bytes]:

@@ -36,22 +36,14 @@ class KMEClient:
     """Talks to the KME of the application's own site."""
 
     def __init__(self, kme: str, cert: str | Path, key: str | Path, ca: str | Path) -> None:
-        """``kme`` is the base URL (``https://host:port``); the files are PEM.
+        """``kme`` is the base URL (``https://host:port``); the files are PEM, the key without a password.
 
         Raises:
             CertificateError: a file is missing or does not fit.
+            PeerUnreachableError: ``kme`` is no such URL.
         """
-        parts = urlsplit(kme if "//" in kme else f"https://{kme}")
-        self._host, self._port = parts.hostname or "", parts.port or 443
-        self._context = ssl.create_default_context()
-        try:
-            self._context = ssl.create_default_context(cafile=str(ca))
-            self._context.load_cert_chain(cert, key)
-        except FileNotFoundError as error:
-            missing = next((file for file in (cert, key, ca) if not Path(file).is_file()), cert)
-            raise CertificateError(f"{missing} is missing; make it: qit pki FILE --state DIR") from error
-        except (ssl.SSLError, OSError) as error:
-            raise CertificateError(f"{cert}, {key} and {ca} do not fit together: {error}") from error
+        self._host, self._port = _address(kme)
+        self._context = _context(Path(cert), Path(key), Path(ca))
 
     def status(self, slave: str) -> dict[str, Any]:
         """Get status (014 clause 5.2): the Status object for this application and ``slave``."""
@@ -96,11 +88,37 @@ class KMEClient:
         return _decoded(status, content)
 
 
+def _address(kme: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(kme if "//" in kme else f"https://{kme}")
+        host, port = parts.hostname, parts.port or 443
+    except ValueError:
+        host = None
+    if not host or parts.scheme != "https":
+        raise PeerUnreachableError(f"{kme} is not the base URL of a KME, such as https://kme.example:443")
+    return host, port
+
+
+def _context(cert: Path, key: Path, ca: Path) -> ssl.SSLContext:
+    missing = next((file for file in (cert, key, ca) if not file.is_file()), None)
+    if missing is not None:
+        raise CertificateError(f"{missing} is missing; make it: qit pki FILE --state DIR")
+    try:
+        context = ssl.create_default_context(cafile=str(ca))
+    except (ssl.SSLError, OSError) as error:
+        raise CertificateError(f"{ca} is not a PEM certificate of an authority, or not readable") from error
+    try:
+        context.load_cert_chain(cert, key, password="")  # an encrypted key is an error, not a prompt
+    except (ssl.SSLError, OSError) as error:
+        raise CertificateError(f"{key} is not the private key of {cert}, or one of them is not readable") from error
+    return context
+
+
 def _decoded(status: int, content: bytes) -> dict[str, Any]:
     """The JSON object of a 200, or the error; servers in the field answer errors with anything."""
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = {}
     found = found if isinstance(found, dict) else {}
     if status == 200:  # noqa: PLR2004
@@ -111,4 +129,7 @@ def _decoded(status: int, content: bytes) -> dict[str, Any]:
 
 
 def _keys(container: dict[str, Any]) -> list[SharedKey]:
-    return [SharedKey(one["key_ID"], base64.b64decode(one["key"], validate=True)) for one in container["keys"]]
+    try:
+        return [SharedKey(str(one["key_ID"]), base64.b64decode(one["key"], validate=True)) for one in container["keys"]]
+    except (KeyError, TypeError, ValueError):  # not chained: nothing that might quote a key goes into a traceback
+        raise KeyRequestError(200, "what the KME answered is not a key container (014 clause 6.3)") from None
