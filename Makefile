@@ -24,11 +24,12 @@ format: install
 	$(BIN)/ruff format .
 
 bench: install
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/constraints.txt
 	$(BIN)/python -m benchmarks
 
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml constraints.txt
+.venv/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/cpp/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt
@@ -38,6 +39,8 @@ install: .venv/.installed
 constraints:
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
 		--universal --group dev pyproject.toml --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		--universal --group peers --constraint constraints.txt pyproject.toml --output-file benchmarks/constraints.txt
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
