@@ -1,13 +1,16 @@
-"""Exact Toeplitz hashing over GF(2): ``y_i = sum_j s_(i + n - 1 - j) x_j mod 2``.
+"""Exact Toeplitz hashing over GF(2): ``y_i = sum_j s_(i + n - 1 - j) x_j mod 2``. Bits come eight to a byte.
 
-The product is a slice of a convolution of integers, computed by a float64 FFT and rounded. Rounding is checked at
-run time: as long as every sum lies closer than a quarter to an integer the result is exact, on every machine.
+The compiled kernel multiplies polynomials over GF(2^64) by an additive FFT (``src/cpp/toeplitz.cpp``). Its twin here
+takes the product as a convolution of integers, by a float64 FFT, and rounds it. Rounding is checked at run time: as
+long as every sum lies closer than a quarter to an integer the result is exact, on every machine.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-Bits = NDArray[np.uint8]
+from qit4n.kernels.compiled import kernels
+
+Packed = NDArray[np.uint8]
 ROUNDING_LIMIT = 0.25
 
 
@@ -16,25 +19,43 @@ def seed_bits(inputs: int, outputs: int) -> int:
     return inputs + outputs - 1
 
 
-def toeplitz_hash(bits: Bits, seed: Bits, outputs: int) -> Bits:
-    """Hash ``bits`` (n values 0/1, uint8) to ``outputs`` bits with ``seed`` (n + outputs - 1 values 0/1).
+def toeplitz_hash(key: Packed, inputs: int, seed: Packed, outputs: int) -> Packed:
+    """Hash a key of ``inputs`` bits to ``outputs`` bits.
+
+    Args:
+        key: ``ceil(inputs / 8)`` bytes, as ``numpy.packbits`` gives them.
+        inputs: bits of the key, at least 1.
+        seed: ``inputs + outputs - 1`` public random bits, packed alike.
+        outputs: bits of the hash; 0 gives an empty one.
 
     Raises:
-        ValueError: the seed has the wrong length.
-        ArithmeticError: the FFT was not exact (sizes beyond about 1e12; never seen).
+        ValueError: an array has the wrong length.
+        ArithmeticError: without compiled kernels, the FFT was not exact (sizes beyond about 1e12; never seen).
     """
-    n = bits.size
-    if seed.size != seed_bits(n, outputs):
-        raise ValueError(f"Toeplitz {n} -> {outputs} bits needs {seed_bits(n, outputs)} seed bits, got {seed.size}")
+    if key.size != (inputs + 7) // 8:
+        raise ValueError(f"a key of {inputs} bits has {(inputs + 7) // 8} bytes, got {key.size}")
+    wanted = seed_bits(inputs, outputs)
+    if seed.size != (wanted + 7) // 8:
+        raise ValueError(f"Toeplitz {inputs} -> {outputs} bits needs {(wanted + 7) // 8} bytes of seed, got {seed.size}")
     if outputs == 0:
         return np.empty(0, np.uint8)
-    size = 1 << (seed.size - 1).bit_length()
-    spectrum = np.fft.rfft(seed, size)
+    native = kernels()
+    if native is None:
+        return toeplitz_twin(key, inputs, seed, outputs)
+    hashed = np.empty((outputs + 7) // 8, np.uint8)
+    native.toeplitz_hash(key, inputs, seed, hashed, outputs)
+    return hashed
+
+
+def toeplitz_twin(key: Packed, inputs: int, seed: Packed, outputs: int) -> Packed:
+    """The same bits as the compiled kernel."""
+    bits, diagonals = np.unpackbits(key, count=inputs), np.unpackbits(seed, count=seed_bits(inputs, outputs))
+    size = 1 << (diagonals.size - 1).bit_length()
+    spectrum = np.fft.rfft(diagonals, size)
     spectrum *= np.fft.rfft(bits, size)
-    sums = np.fft.irfft(spectrum, size)[n - 1 : n - 1 + outputs]
+    sums = np.fft.irfft(spectrum, size)[inputs - 1 : inputs - 1 + outputs]
     whole = np.rint(sums)
     error = float(np.max(np.abs(sums - whole)))
     if error >= ROUNDING_LIMIT:
-        raise ArithmeticError(f"rounding error {error:.2f} in a Toeplitz hash of {n} bits; exactness needs < 0.25")
-    hashed: Bits = (whole.astype(np.int64) & 1).astype(np.uint8)
-    return hashed
+        raise ArithmeticError(f"rounding error {error:.2f} in a Toeplitz hash of {inputs} bits; exactness needs < 0.25")
+    return np.packbits((whole.astype(np.int64) & 1).astype(np.uint8))

@@ -1,0 +1,497 @@
+// Cascade (Brassard and Salvail 1993) on packed parities, with sub-block reuse: one end of one group of frames.
+//
+// Both ends run the same machine. In each round each end says its own parities of the same nodes; the differences
+// move both machines alike, and the corrector flips what is found. A pass cuts a permutation of the frame into blocks
+// of a power of two; nodes are blocks and their halves, quarters and so on. The nodes of a pass whose parities are
+// known make a tree of which only the leaves matter: an odd inner node has an odd leaf, which is smaller.
+//
+// A pass holds, all packed: the bits in its order, the parities of words, the first bits of leaves, which leaves are
+// odd, and which are listed for a search. A pass of few blocks that has not been searched yet holds only the oddness
+// of its blocks; most of the last passes never need more.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace qit {
+namespace {
+
+using u64 = std::uint64_t;
+using u32 = std::uint32_t;
+constexpr u32 WORD_LEVEL = 6;
+
+inline u64 low_bits(u64 count) { return count >= 64 ? ~u64{0} : (u64{1} << count) - 1; }
+inline bool bit_of(const u64 *words, u32 place) { return words[place / 64] >> (place % 64) & 1; }
+inline void flip_bit(u64 *words, u32 place) { words[place / 64] ^= u64{1} << (place % 64); }
+
+// Bits one after the other, the first in the lowest place; each frame begins with a byte of its own.
+class Writer {
+public:
+    void put(u64 value, u32 count) {
+        word_ |= value << filled_;
+        if (filled_ + count >= 64) {
+            append(64);
+            word_ = filled_ ? value >> (64 - filled_) : 0;
+            filled_ = filled_ + count - 64;
+        } else {
+            filled_ += count;
+        }
+    }
+    void align() {
+        append((filled_ + 7) / 8 * 8);
+        word_ = 0, filled_ = 0;
+    }
+    const std::vector<std::uint8_t> &bytes() const { return bytes_; }
+    void clear() { bytes_.clear(); }
+
+private:
+    void append(u32 bits) {
+        const auto *from = reinterpret_cast<const std::uint8_t *>(&word_);
+        bytes_.insert(bytes_.end(), from, from + bits / 8);
+    }
+    std::vector<std::uint8_t> bytes_;
+    u64 word_ = 0;
+    u32 filled_ = 0;
+};
+
+class Reader {
+public:
+    Reader(const std::uint8_t *bytes, std::size_t size) : at_(bytes), end_(bytes + size) {}
+    u64 get(u32 count) {
+        while (held_ < count) {
+            if (at_ == end_) throw std::invalid_argument("fewer parities than were asked for");
+            if (held_ > 56) return get(count / 2) | get(count - count / 2) << (count / 2);
+            word_ |= u64{*at_++} << held_;
+            held_ += 8;
+        }
+        const u64 value = word_ & low_bits(count);
+        word_ = count < 64 ? word_ >> count : 0;
+        held_ -= count;
+        return value;
+    }
+    void align() { word_ = 0, held_ = 0; }
+    bool over() const { return at_ == end_; }
+
+private:
+    const std::uint8_t *at_, *end_;
+    u64 word_ = 0;
+    u32 held_ = 0;
+};
+
+// What all frames of a correction share: sizes, and the permutation of each pass. In pass p, bit c of word j is
+// bit c of word orders[p][(j + shifts[p][c]) mod words] of the frame; pass 0 is the frame itself.
+struct Plan {
+    u32 words, passes, sequential, window;
+    std::vector<u32> levels, orders, places, shifts;
+
+    u32 place(u32 pass, u32 bit) const {
+        if (!pass) return bit;
+        const u32 column = bit % 64, row = places[pass * words + bit / 64], shift = shifts[pass * 64 + column];
+        return (row >= shift ? row - shift : row + words - shift) * 64 + column;
+    }
+    u32 origin(u32 pass, u32 place) const {
+        if (!pass) return place;
+        const u32 column = place % 64;
+        u32 row = place / 64 + shifts[pass * 64 + column];
+        if (row >= words) row -= words;
+        return orders[pass * words + row] * 64 + column;
+    }
+    u32 padded(u32 pass) const {
+        const u32 block = levels[pass] > WORD_LEVEL ? 1u << (levels[pass] - WORD_LEVEL) : 1;
+        return (words + block - 1) / block * block;
+    }
+    u32 blocks(u32 pass) const {
+        return levels[pass] > WORD_LEVEL ? padded(pass) >> (levels[pass] - WORD_LEVEL)
+                                         : words << (WORD_LEVEL - levels[pass]);
+    }
+    // First bits of the blocks in one word, for blocks of at most a word.
+    u64 firsts(u32 level) const {
+        u64 found = 0;
+        for (u32 place = 0; place < 64; place += 1u << level) found |= u64{1} << place;
+        return found;
+    }
+};
+
+struct Entry {
+    u32 pass, start, level;
+};
+
+struct Asked {
+    Entry entry;
+    bool own;
+};
+
+class Pass {
+public:
+    u64 odd_blocks = 0, listed_blocks = 0;
+
+    bool open() const { return static_cast<bool>(storage_); }
+    u64 *bits() { return storage_.get(); }
+    u64 *parities() { return bits() + size_; }
+    u64 *starts() { return parities() + (size_ + 63) / 64; }
+    u64 *odd() { return starts() + size_; }
+    u64 *listed() { return odd() + size_; }
+
+    void allocate(u32 size) {
+        size_ = size;
+        storage_ = std::make_unique<u64[]>(4 * std::size_t{size} + (size + 63) / 64);
+    }
+
+    bool parity(u32 start, u32 level) {
+        if (level <= WORD_LEVEL) return std::popcount(bits()[start / 64] >> (start % 64) & low_bits(1u << level)) & 1;
+        const u32 first = start / 64, count = 1u << (level - WORD_LEVEL);
+        if (count <= 64) return std::popcount(parities()[first / 64] >> (first % 64) & low_bits(count)) & 1;
+        u64 sum = 0;
+        for (u32 i = 0; i < count / 64; ++i) sum ^= parities()[first / 64 + i];
+        return std::popcount(sum) & 1;
+    }
+
+    // The leaf that holds a bit.
+    Entry leaf(u32 pass, u32 place, u32 most) {
+        if (!open()) return {pass, place >> most << most, most};
+        const u64 *marks = starts();
+        u32 word = place / 64;
+        u64 here = marks[word] & low_bits(place % 64 + 1);
+        while (!here) here = marks[--word];
+        const u32 start = word * 64 + 63 - std::countl_zero(here);
+        word = place / 64;
+        here = place % 64 == 63 ? 0 : marks[word] & ~low_bits(place % 64 + 1);
+        while (!here && ++word < size_) here = marks[word];
+        const u32 end = word < size_ ? word * 64 + std::countr_zero(here) : size_ * 64;
+        return {pass, start, static_cast<u32>(std::countr_zero(end - start))};
+    }
+
+private:
+    std::unique_ptr<u64[]> storage_;
+    u32 size_ = 0;
+};
+
+class Frame {
+public:
+    Frame(const Plan &plan, const u64 *key) : plan_(plan), passes_(plan.passes) {
+        permuted(0, key, passes_[0]);
+    }
+
+    bool done() const { return done_; }
+    u64 corrected() const { return corrected_; }
+    const u64 *key() { return passes_[0].bits(); }
+
+    // Say the own parities of the nodes that are next. Returns their number; 0 when nothing is left to ask.
+    u64 ask(Writer &out) {
+        asked_.clear();
+        if (!entries_.empty()) choose();
+        if (asked_.empty() && entries_.empty()) return start_passes(out);
+        for (Asked &one : asked_) {
+            open_for(one.entry);
+            one.own = passes_[one.entry.pass].parity(one.entry.start, one.entry.level - 1);
+            out.put(one.own, 1);
+        }
+        out.align();
+        return asked_.size();
+    }
+
+    // Take the other end's parities of the same nodes.
+    void learn(Reader &in, bool corrects) {
+        if (starting_ < started_) {
+            for (; starting_ < started_; ++starting_) learn_blocks(in, starting_);
+        } else {
+            found_.clear();
+            for (const Asked &one : asked_) split(one, in.get(1) != one.own);
+            for (const Entry &one : found_) correct(one, corrects);
+        }
+        in.align();
+    }
+
+private:
+    // Bits of a pass from those of the frame, and the parities of its words.
+    void permuted(u32 pass, const u64 *key, Pass &into) {
+        const u32 words = plan_.words;
+        into.allocate(plan_.padded(pass));
+        u64 *bits = into.bits();
+        if (pass == 0) {
+            std::memcpy(bits, key, words * sizeof(u64));
+        } else {
+            thread_local std::vector<u64> twice;
+            twice.resize(2 * words);
+            const u32 *order = plan_.orders.data() + pass * words, *shifts = plan_.shifts.data() + pass * 64;
+            for (u32 i = 0; i < words; ++i) twice[i] = twice[i + words] = key[order[i]];
+            for (u32 column = 0; column < 64; ++column) {
+                const u64 *from = twice.data() + shifts[column], mask = u64{1} << column;
+                for (u32 j = 0; j < words; ++j) bits[j] |= from[j] & mask;
+            }
+        }
+        for (u32 i = 0; i < words; ++i) into.parities()[i / 64] |= u64(std::popcount(bits[i]) & 1) << (i % 64);
+    }
+
+    void choose() {
+        u32 most = ~0u;
+        if (plan_.window < 32) {
+            most = 0;
+            u32 least = 32;
+            for (const Entry &one : entries_)
+                if (is_odd(one)) least = std::min(least, one.level);
+            most = least + plan_.window;
+        }
+        std::size_t kept = 0;
+        for (const Entry &one : entries_) {
+            if (is_odd(one) && one.level > most) {
+                entries_[kept++] = one;
+                continue;
+            }
+            set_listed(one, false);
+            if (is_odd(one)) asked_.push_back({one, false});
+        }
+        entries_.resize(kept);
+    }
+
+    bool light(u32 pass) const { return pass >= plan_.sequential && plan_.blocks(pass) <= 64; }
+
+    u64 start_passes(Writer &out) {
+        if (started_ == plan_.passes) {
+            done_ = true;
+            return 0;
+        }
+        starting_ = started_;
+        started_ = started_ < plan_.sequential ? started_ + 1 : plan_.passes;
+        u64 count = 0;
+        own_.clear();
+        for (u32 pass = starting_; pass < started_; ++pass) {
+            Pass scratch, &kept = passes_[pass];
+            Pass &current = light(pass) ? scratch : kept;
+            if (pass) permuted(pass, key(), current);
+            const u32 level = plan_.levels[pass];
+            if (level <= WORD_LEVEL) {
+                const u32 each = 64 >> level;
+                const u64 mask = plan_.firsts(level);
+                for (u32 i = 0; i < plan_.words; ++i) {
+                    u64 sums = current.bits()[i];
+                    for (u32 step = 0; step < level; ++step) sums ^= sums >> (1u << step);
+                    own_.push_back(sums & mask);
+                    out.put(gather(sums & mask, level), each);
+                }
+                count += u64{plan_.words} * each;
+            } else {
+                for (u32 i = 0; i < plan_.blocks(pass); ++i) {
+                    own_.push_back(current.parity(i << level, level));
+                    out.put(own_.back(), 1);
+                }
+                count += plan_.blocks(pass);
+            }
+        }
+        own_at_ = 0;
+        out.align();
+        return count;
+    }
+
+    // The first bits of blocks side by side, and back.
+    static u64 gather(u64 spread, u32 level) {
+        u64 found = 0;
+        for (u32 i = 0; i < 64u >> level; ++i) found |= (spread >> (i << level) & 1) << i;
+        return found;
+    }
+    static u64 scatter(u64 dense, u32 level) {
+        u64 found = 0;
+        for (u32 i = 0; i < 64u >> level; ++i) found |= (dense >> i & 1) << (i << level);
+        return found;
+    }
+
+    void learn_blocks(Reader &in, u32 pass) {
+        Pass &current = passes_[pass];
+        const u32 level = plan_.levels[pass];
+        if (level <= WORD_LEVEL) {
+            const u64 mask = plan_.firsts(level);
+            for (u32 i = 0; i < plan_.words; ++i) {
+                const u64 odd = own_[own_at_++] ^ scatter(in.get(64 >> level), level);
+                current.starts()[i] = mask;
+                current.odd()[i] = odd;
+                current.listed()[i] = level ? odd : 0;
+                for (u64 rest = odd; rest; rest &= rest - 1) {
+                    const Entry one{pass, i * 64 + static_cast<u32>(std::countr_zero(rest)), level};
+                    if (level) entries_.push_back(one);
+                }
+            }
+            return;
+        }
+        for (u32 i = 0; i < plan_.blocks(pass); ++i) {
+            const bool odd = own_[own_at_++] != in.get(1);
+            const Entry one{pass, i << level, level};
+            if (current.open()) flip_bit(current.starts(), one.start);
+            if (!odd) continue;
+            toggle_odd(one);
+            set_listed(one, true);
+            entries_.push_back(one);
+        }
+    }
+
+    bool is_odd(const Entry &one) {
+        Pass &current = passes_[one.pass];
+        return current.open() ? bit_of(current.odd(), one.start) : current.odd_blocks >> (one.start >> one.level) & 1;
+    }
+    void toggle_odd(const Entry &one) {
+        Pass &current = passes_[one.pass];
+        if (current.open())
+            flip_bit(current.odd(), one.start);
+        else
+            current.odd_blocks ^= u64{1} << (one.start >> one.level);
+    }
+    bool is_listed(const Entry &one) {
+        Pass &current = passes_[one.pass];
+        return current.open() ? bit_of(current.listed(), one.start)
+                              : current.listed_blocks >> (one.start >> one.level) & 1;
+    }
+    void set_listed(const Entry &one, bool value) {
+        Pass &current = passes_[one.pass];
+        if (is_listed(one) == value) return;
+        if (current.open())
+            flip_bit(current.listed(), one.start);
+        else
+            current.listed_blocks ^= u64{1} << (one.start >> one.level);
+    }
+
+    // A pass of few blocks is written out when one of them is searched for the first time.
+    void open_for(const Entry &one) {
+        Pass &current = passes_[one.pass];
+        if (current.open()) return;
+        permuted(one.pass, key(), current);
+        for (u32 i = 0; i < plan_.blocks(one.pass); ++i) {
+            const u32 start = i << plan_.levels[one.pass];
+            flip_bit(current.starts(), start);
+            if (current.odd_blocks >> i & 1) flip_bit(current.odd(), start);
+            if (current.listed_blocks >> i & 1) flip_bit(current.listed(), start);
+        }
+    }
+
+    // An odd leaf becomes two, of which one is odd.
+    void split(const Asked &asked, bool left_odd) {
+        Pass &current = passes_[asked.entry.pass];
+        Entry half{asked.entry.pass, asked.entry.start, asked.entry.level - 1};
+        const u32 middle = half.start + (1u << half.level);
+        flip_bit(current.starts(), middle);
+        if (!left_odd) {
+            flip_bit(current.odd(), half.start);
+            flip_bit(current.odd(), middle);
+            half.start = middle;
+        }
+        if (half.level == 0) {
+            found_.push_back(half);
+        } else {
+            set_listed(half, true);
+            entries_.push_back(half);
+        }
+    }
+
+    // A leaf of one bit is odd: an error. Every leaf that holds it changes its oddness.
+    void correct(const Entry &error, bool corrects) {
+        if (!is_odd(error)) return;
+        ++corrected_;
+        const u32 bit = plan_.origin(error.pass, error.start);
+        for (u32 pass = 0; pass < started_; ++pass) {
+            const u32 place = plan_.place(pass, bit);
+            Pass &current = passes_[pass];
+            if (corrects && current.open()) {
+                flip_bit(current.bits(), place);
+                flip_bit(current.parities(), place / 64);
+            }
+            const Entry leaf = current.leaf(pass, place, plan_.levels[pass]);
+            toggle_odd(leaf);
+            if (leaf.level && is_odd(leaf) && !is_listed(leaf)) {
+                set_listed(leaf, true);
+                entries_.push_back(leaf);
+            }
+        }
+    }
+
+    const Plan &plan_;
+    std::vector<Pass> passes_;
+    std::vector<Entry> entries_, found_;
+    std::vector<Asked> asked_;
+    std::vector<u64> own_;
+    std::size_t own_at_ = 0;
+    u64 corrected_ = 0;
+    u32 starting_ = 0, started_ = 0;
+    bool done_ = false;
+};
+
+class Cascade {
+public:
+    // `key`: frames of `words` words of 64 bits one after the other, the last filled up with zeros by the caller.
+    Cascade(Array<std::uint8_t> key, u32 words, Array<std::uint8_t> levels, u32 sequential, u32 window,
+            Array<u32> orders, Array<u32> shifts, bool corrects)
+        : corrects_(corrects) {
+        const u32 passes = static_cast<u32>(levels.size());
+        if (!words || !passes || sequential < 1 || sequential > passes || orders.size() != passes * words ||
+            shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
+            throw std::invalid_argument("the arrays of a Cascade do not fit its sizes");
+        plan_ = {words, passes, sequential, window, {}, {}, {}, {}};
+        plan_.levels.assign(levels.data(), levels.data() + passes);
+        plan_.orders.assign(orders.data(), orders.data() + orders.size());
+        plan_.shifts.assign(shifts.data(), shifts.data() + shifts.size());
+        plan_.places.resize(orders.size());
+        for (u32 pass = 0; pass < passes; ++pass)
+            for (u32 i = 0; i < words; ++i) plan_.places[pass * words + plan_.orders[pass * words + i]] = i;
+        nb::gil_scoped_release unlocked;
+        const std::size_t frames = key.size() / 8 / words;
+        std::vector<u64> one(words);
+        for (std::size_t i = 0; i < frames; ++i) {
+            std::memcpy(one.data(), key.data() + i * 8 * words, 8 * std::size_t{words});
+            frames_.emplace_back(plan_, one.data());
+        }
+    }
+    Cascade(const Cascade &) = delete;
+
+    nb::bytes ask() {
+        {
+            nb::gil_scoped_release unlocked;
+            said_.clear();
+            for (Frame &frame : frames_)
+                if (!frame.done()) asked_bits_ += frame.ask(said_);
+        }
+        return nb::bytes(said_.bytes().data(), said_.bytes().size());
+    }
+
+    void learn(nb::bytes other) {
+        if (other.size() != said_.bytes().size()) throw std::invalid_argument("the parities answer another question");
+        nb::gil_scoped_release unlocked;
+        Reader in(reinterpret_cast<const std::uint8_t *>(other.c_str()), other.size());
+        for (Frame &frame : frames_)
+            if (!frame.done()) frame.learn(in, corrects_);
+    }
+
+    void key(Output<std::uint8_t> out) {
+        const std::size_t each = 8 * std::size_t{plan_.words};
+        if (out.size() != frames_.size() * each) throw std::invalid_argument("the key has another length");
+        for (std::size_t i = 0; i < frames_.size(); ++i) std::memcpy(out.data() + i * each, frames_[i].key(), each);
+    }
+
+    u64 asked_bits() const { return asked_bits_; }
+    u64 corrected() const {
+        u64 sum = 0;
+        for (const Frame &frame : frames_) sum += frame.corrected();
+        return sum;
+    }
+
+private:
+    Plan plan_;
+    std::vector<Frame> frames_;
+    Writer said_;
+    u64 asked_bits_ = 0;
+    bool corrects_;
+};
+
+}  // namespace
+
+void bind_cascade(nb::module_ &module) {
+    nb::class_<Cascade>(module, "Cascade")
+        .def(nb::init<Array<std::uint8_t>, u32, Array<std::uint8_t>, u32, u32, Array<u32>, Array<u32>, bool>())
+        .def("ask", &Cascade::ask)
+        .def("learn", &Cascade::learn)
+        .def("key", &Cascade::key)
+        .def_prop_ro("asked_bits", &Cascade::asked_bits)
+        .def_prop_ro("corrected", &Cascade::corrected);
+}
+
+}  // namespace qit
