@@ -25,8 +25,7 @@ using u32 = std::uint32_t;
 constexpr u32 WORD_LEVEL = 6;
 
 inline u64 low_bits(u64 count) { return count >= 64 ? ~u64{0} : (u64{1} << count) - 1; }
-inline bool bit_of(const u64 *words, u32 place) { return words[place / 64] >> (place % 64) & 1; }
-inline void flip_bit(u64 *words, u32 place) { words[place / 64] ^= u64{1} << (place % 64); }
+inline u64 bit(u32 place) { return u64{1} << (place % 64); }
 
 // Bits one after the other, the first in the lowest place; each frame begins with a byte of its own.
 class Writer {
@@ -85,12 +84,12 @@ private:
 // What all frames of a correction share: sizes, and the permutation of each pass. In pass p, bit c of word j is
 // bit c of word orders[p][(j + shifts[p][c]) mod words] of the frame; pass 0 is the frame itself.
 struct Plan {
-    u32 words, passes, sequential, window;
+    u32 words, passes, sequential, waves;
     std::vector<u32> levels, orders, places, shifts;
 
-    u32 place(u32 pass, u32 bit) const {
-        if (!pass) return bit;
-        const u32 column = bit % 64, row = places[pass * words + bit / 64], shift = shifts[pass * 64 + column];
+    u32 place(u32 pass, u32 origin) const {
+        if (!pass) return origin;
+        const u32 column = origin % 64, row = places[pass * words + origin / 64], shift = shifts[pass * 64 + column];
         return (row >= shift ? row - shift : row + words - shift) * 64 + column;
     }
     u32 origin(u32 pass, u32 place) const {
@@ -125,60 +124,76 @@ struct Asked {
     bool own;
 };
 
+// 64 bits of a pass: their values, where leaves begin, and of these bits which leaves are odd and which are listed.
+struct Word {
+    u64 bits, starts, odd, listed;
+};
+
 class Pass {
 public:
     u64 odd_blocks = 0, listed_blocks = 0;
 
-    bool open() const { return static_cast<bool>(storage_); }
-    u64 *bits() { return storage_.get(); }
-    u64 *parities() { return bits() + size_; }
-    u64 *starts() { return parities() + (size_ + 63) / 64; }
-    u64 *odd() { return starts() + size_; }
-    u64 *listed() { return odd() + size_; }
+    bool open() const { return static_cast<bool>(words_); }
+    Word &word(u32 i) { return words_[i]; }
+    u64 *parities() { return parities_.get(); }
 
-    void allocate(u32 size) {
+    // Bits in the order of this pass, filled up with zeros to `size` words.
+    void hold(const u64 *bits, u32 count, u32 size) {
         size_ = size;
-        storage_ = std::make_unique<u64[]>(4 * std::size_t{size} + (size + 63) / 64);
+        words_ = std::make_unique<Word[]>(size);
+        parities_ = std::make_unique<u64[]>((size + 63) / 64);
+        for (u32 i = 0; i < count; ++i) {
+            words_[i].bits = bits[i];
+            parities_[i / 64] |= u64(std::popcount(bits[i]) & 1) << (i % 64);
+        }
     }
 
+    void drop() { words_.reset(), parities_.reset(); }
+
     bool parity(u32 start, u32 level) {
-        if (level <= WORD_LEVEL) return std::popcount(bits()[start / 64] >> (start % 64) & low_bits(1u << level)) & 1;
-        const u32 first = start / 64, count = 1u << (level - WORD_LEVEL);
-        if (count <= 64) return std::popcount(parities()[first / 64] >> (first % 64) & low_bits(count)) & 1;
+        if (level <= WORD_LEVEL) return std::popcount(words_[start / 64].bits >> (start % 64) & low_bits(1u << level)) & 1;
+        return block_parity(parities(), start / 64, level);
+    }
+
+    static bool block_parity(const u64 *parities, u32 first, u32 level) {
+        const u32 count = 1u << (level - WORD_LEVEL);
+        if (count <= 64) return std::popcount(parities[first / 64] >> (first % 64) & low_bits(count)) & 1;
         u64 sum = 0;
-        for (u32 i = 0; i < count / 64; ++i) sum ^= parities()[first / 64 + i];
+        for (u32 i = 0; i < count / 64; ++i) sum ^= parities[first / 64 + i];
         return std::popcount(sum) & 1;
     }
 
     // The leaf that holds a bit.
     Entry leaf(u32 pass, u32 place, u32 most) {
         if (!open()) return {pass, place >> most << most, most};
-        const u64 *marks = starts();
         u32 word = place / 64;
-        u64 here = marks[word] & low_bits(place % 64 + 1);
-        while (!here) here = marks[--word];
+        u64 here = words_[word].starts & low_bits(place % 64 + 1);
+        while (!here) here = words_[--word].starts;
         const u32 start = word * 64 + 63 - std::countl_zero(here);
         word = place / 64;
-        here = place % 64 == 63 ? 0 : marks[word] & ~low_bits(place % 64 + 1);
-        while (!here && ++word < size_) here = marks[word];
+        here = words_[word].starts & ~low_bits(place % 64 + 1);
+        while (!here && ++word < size_) here = words_[word].starts;
         const u32 end = word < size_ ? word * 64 + std::countr_zero(here) : size_ * 64;
         return {pass, start, static_cast<u32>(std::countr_zero(end - start))};
     }
 
 private:
-    std::unique_ptr<u64[]> storage_;
+    std::unique_ptr<Word[]> words_;
+    std::unique_ptr<u64[]> parities_;
     u32 size_ = 0;
 };
 
 class Frame {
 public:
     Frame(const Plan &plan, const u64 *key) : plan_(plan), passes_(plan.passes) {
-        permuted(0, key, passes_[0]);
+        passes_[0].hold(key, plan.words, plan.padded(0));
     }
 
     bool done() const { return done_; }
     u64 corrected() const { return corrected_; }
-    const u64 *key() { return passes_[0].bits(); }
+    void key(u64 *to) {
+        for (u32 i = 0; i < plan_.words; ++i) to[i] = passes_[0].word(i).bits;
+    }
 
     // Say the own parities of the nodes that are next. Returns their number; 0 when nothing is left to ask.
     u64 ask(Writer &out) {
@@ -207,45 +222,38 @@ public:
     }
 
 private:
-    // Bits of a pass from those of the frame, and the parities of its words.
-    void permuted(u32 pass, const u64 *key, Pass &into) {
-        const u32 words = plan_.words;
-        into.allocate(plan_.padded(pass));
-        u64 *bits = into.bits();
-        if (pass == 0) {
-            std::memcpy(bits, key, words * sizeof(u64));
-        } else {
-            thread_local std::vector<u64> twice;
-            twice.resize(2 * words);
-            const u32 *order = plan_.orders.data() + pass * words, *shifts = plan_.shifts.data() + pass * 64;
-            for (u32 i = 0; i < words; ++i) twice[i] = twice[i + words] = key[order[i]];
-            for (u32 column = 0; column < 64; ++column) {
-                const u64 *from = twice.data() + shifts[column], mask = u64{1} << column;
-                for (u32 j = 0; j < words; ++j) bits[j] |= from[j] & mask;
-            }
+    // The bits of the frame in the order of a pass.
+    const std::vector<u64> &permuted(u32 pass) {
+        thread_local std::vector<u64> twice, bits;
+        const u32 words = plan_.words, *order = plan_.orders.data() + pass * words;
+        const u32 *shifts = plan_.shifts.data() + pass * 64;
+        twice.resize(2 * words);
+        bits.assign(words, 0);
+        for (u32 i = 0; i < words; ++i) twice[i] = twice[i + words] = passes_[0].word(order[i]).bits;
+        for (u32 column = 0; column < 64; ++column) {
+            const u64 *from = twice.data() + shifts[column], mask = u64{1} << column;
+            for (u32 j = 0; j < words; ++j) bits[j] |= from[j] & mask;
         }
-        for (u32 i = 0; i < words; ++i) into.parities()[i / 64] |= u64(std::popcount(bits[i]) & 1) << (i % 64);
+        return bits;
     }
 
+    // Odd leaves that are searched in this round. The blocks of a pass are taken in waves: what a wave finds makes
+    // blocks of earlier passes odd, whose search costs less than that of the blocks of the next wave.
     void choose() {
-        u32 most = ~0u;
-        if (plan_.window < 32) {
-            most = 0;
-            u32 least = 32;
-            for (const Entry &one : entries_)
-                if (is_odd(one)) least = std::min(least, one.level);
-            most = least + plan_.window;
-        }
-        std::size_t kept = 0;
-        for (const Entry &one : entries_) {
-            if (is_odd(one) && one.level > most) {
-                entries_[kept++] = one;
-                continue;
+        for (; asked_.empty() && !entries_.empty(); ++wave_) {
+            std::size_t kept = 0;
+            for (const Entry &one : entries_) {
+                const bool block = one.pass && one.level == plan_.levels[one.pass];
+                if (is_odd(one) && block && (one.start >> one.level) % plan_.waves > wave_) {
+                    entries_[kept++] = one;
+                    continue;
+                }
+                set_listed(one, false);
+                if (is_odd(one)) asked_.push_back({one, false});
             }
-            set_listed(one, false);
-            if (is_odd(one)) asked_.push_back({one, false});
+            entries_.resize(kept);
+            if (!asked_.empty()) return;
         }
-        entries_.resize(kept);
     }
 
     bool light(u32 pass) const { return pass >= plan_.sequential && plan_.blocks(pass) <= 64; }
@@ -255,20 +263,19 @@ private:
             done_ = true;
             return 0;
         }
-        starting_ = started_;
+        starting_ = started_, wave_ = 0;
         started_ = started_ < plan_.sequential ? started_ + 1 : plan_.passes;
         u64 count = 0;
         own_.clear();
         for (u32 pass = starting_; pass < started_; ++pass) {
-            Pass scratch, &kept = passes_[pass];
-            Pass &current = light(pass) ? scratch : kept;
-            if (pass) permuted(pass, key(), current);
+            Pass &current = passes_[pass];
+            if (pass) current.hold(permuted(pass).data(), plan_.words, plan_.padded(pass));
             const u32 level = plan_.levels[pass];
             if (level <= WORD_LEVEL) {
                 const u32 each = 64 >> level;
                 const u64 mask = plan_.firsts(level);
                 for (u32 i = 0; i < plan_.words; ++i) {
-                    u64 sums = current.bits()[i];
+                    u64 sums = current.word(i).bits;
                     for (u32 step = 0; step < level; ++step) sums ^= sums >> (1u << step);
                     own_.push_back(sums & mask);
                     out.put(gather(sums & mask, level), each);
@@ -281,6 +288,7 @@ private:
                 }
                 count += plan_.blocks(pass);
             }
+            if (light(pass)) current.drop();
         }
         own_at_ = 0;
         out.align();
@@ -306,9 +314,9 @@ private:
             const u64 mask = plan_.firsts(level);
             for (u32 i = 0; i < plan_.words; ++i) {
                 const u64 odd = own_[own_at_++] ^ scatter(in.get(64 >> level), level);
-                current.starts()[i] = mask;
-                current.odd()[i] = odd;
-                current.listed()[i] = level ? odd : 0;
+                current.word(i).starts = mask;
+                current.word(i).odd = odd;
+                current.word(i).listed = level ? odd : 0;
                 for (u64 rest = odd; rest; rest &= rest - 1) {
                     const Entry one{pass, i * 64 + static_cast<u32>(std::countr_zero(rest)), level};
                     if (level) entries_.push_back(one);
@@ -319,7 +327,7 @@ private:
         for (u32 i = 0; i < plan_.blocks(pass); ++i) {
             const bool odd = own_[own_at_++] != in.get(1);
             const Entry one{pass, i << level, level};
-            if (current.open()) flip_bit(current.starts(), one.start);
+            if (current.open()) current.word(one.start / 64).starts ^= bit(one.start);
             if (!odd) continue;
             toggle_odd(one);
             set_listed(one, true);
@@ -329,25 +337,25 @@ private:
 
     bool is_odd(const Entry &one) {
         Pass &current = passes_[one.pass];
-        return current.open() ? bit_of(current.odd(), one.start) : current.odd_blocks >> (one.start >> one.level) & 1;
+        return current.open() ? (current.word(one.start / 64).odd & bit(one.start)) != 0 : current.odd_blocks >> (one.start >> one.level) & 1;
     }
     void toggle_odd(const Entry &one) {
         Pass &current = passes_[one.pass];
         if (current.open())
-            flip_bit(current.odd(), one.start);
+            current.word(one.start / 64).odd ^= bit(one.start);
         else
             current.odd_blocks ^= u64{1} << (one.start >> one.level);
     }
     bool is_listed(const Entry &one) {
         Pass &current = passes_[one.pass];
-        return current.open() ? bit_of(current.listed(), one.start)
+        return current.open() ? (current.word(one.start / 64).listed & bit(one.start)) != 0
                               : current.listed_blocks >> (one.start >> one.level) & 1;
     }
     void set_listed(const Entry &one, bool value) {
         Pass &current = passes_[one.pass];
         if (is_listed(one) == value) return;
         if (current.open())
-            flip_bit(current.listed(), one.start);
+            current.word(one.start / 64).listed ^= bit(one.start);
         else
             current.listed_blocks ^= u64{1} << (one.start >> one.level);
     }
@@ -356,12 +364,12 @@ private:
     void open_for(const Entry &one) {
         Pass &current = passes_[one.pass];
         if (current.open()) return;
-        permuted(one.pass, key(), current);
+        current.hold(permuted(one.pass).data(), plan_.words, plan_.padded(one.pass));
         for (u32 i = 0; i < plan_.blocks(one.pass); ++i) {
             const u32 start = i << plan_.levels[one.pass];
-            flip_bit(current.starts(), start);
-            if (current.odd_blocks >> i & 1) flip_bit(current.odd(), start);
-            if (current.listed_blocks >> i & 1) flip_bit(current.listed(), start);
+            current.word(start / 64).starts |= bit(start);
+            if (current.odd_blocks >> i & 1) current.word(start / 64).odd |= bit(start);
+            if (current.listed_blocks >> i & 1) current.word(start / 64).listed |= bit(start);
         }
     }
 
@@ -370,10 +378,10 @@ private:
         Pass &current = passes_[asked.entry.pass];
         Entry half{asked.entry.pass, asked.entry.start, asked.entry.level - 1};
         const u32 middle = half.start + (1u << half.level);
-        flip_bit(current.starts(), middle);
+        current.word(middle / 64).starts |= bit(middle);
         if (!left_odd) {
-            flip_bit(current.odd(), half.start);
-            flip_bit(current.odd(), middle);
+            current.word(half.start / 64).odd ^= bit(half.start);
+            current.word(middle / 64).odd ^= bit(middle);
             half.start = middle;
         }
         if (half.level == 0) {
@@ -388,13 +396,13 @@ private:
     void correct(const Entry &error, bool corrects) {
         if (!is_odd(error)) return;
         ++corrected_;
-        const u32 bit = plan_.origin(error.pass, error.start);
+        const u32 origin = plan_.origin(error.pass, error.start);
         for (u32 pass = 0; pass < started_; ++pass) {
-            const u32 place = plan_.place(pass, bit);
+            const u32 place = plan_.place(pass, origin);
             Pass &current = passes_[pass];
             if (corrects && current.open()) {
-                flip_bit(current.bits(), place);
-                flip_bit(current.parities(), place / 64);
+                current.word(place / 64).bits ^= bit(place);
+                current.parities()[place / 4096] ^= bit(place / 64);
             }
             const Entry leaf = current.leaf(pass, place, plan_.levels[pass]);
             toggle_odd(leaf);
@@ -412,21 +420,21 @@ private:
     std::vector<u64> own_;
     std::size_t own_at_ = 0;
     u64 corrected_ = 0;
-    u32 starting_ = 0, started_ = 0;
+    u32 starting_ = 0, started_ = 0, wave_ = 0;
     bool done_ = false;
 };
 
 class Cascade {
 public:
     // `key`: frames of `words` words of 64 bits one after the other, the last filled up with zeros by the caller.
-    Cascade(Array<std::uint8_t> key, u32 words, Array<std::uint8_t> levels, u32 sequential, u32 window,
+    Cascade(Array<std::uint8_t> key, u32 words, Array<std::uint8_t> levels, u32 sequential, u32 waves,
             Array<u32> orders, Array<u32> shifts, bool corrects)
         : corrects_(corrects) {
         const u32 passes = static_cast<u32>(levels.size());
-        if (!words || !passes || sequential < 1 || sequential > passes || orders.size() != passes * words ||
+        if (!words || !passes || sequential < 1 || !waves || sequential > passes || orders.size() != passes * words ||
             shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
             throw std::invalid_argument("the arrays of a Cascade do not fit its sizes");
-        plan_ = {words, passes, sequential, window, {}, {}, {}, {}};
+        plan_ = {words, passes, sequential, waves, {}, {}, {}, {}};
         plan_.levels.assign(levels.data(), levels.data() + passes);
         plan_.orders.assign(orders.data(), orders.data() + orders.size());
         plan_.shifts.assign(shifts.data(), shifts.data() + shifts.size());
@@ -464,7 +472,11 @@ public:
     void key(Output<std::uint8_t> out) {
         const std::size_t each = 8 * std::size_t{plan_.words};
         if (out.size() != frames_.size() * each) throw std::invalid_argument("the key has another length");
-        for (std::size_t i = 0; i < frames_.size(); ++i) std::memcpy(out.data() + i * each, frames_[i].key(), each);
+        std::vector<u64> one(plan_.words);
+        for (std::size_t i = 0; i < frames_.size(); ++i) {
+            frames_[i].key(one.data());
+            std::memcpy(out.data() + i * each, one.data(), each);
+        }
     }
 
     u64 asked_bits() const { return asked_bits_; }
