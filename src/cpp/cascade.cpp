@@ -107,6 +107,8 @@ struct Plan {
         return levels[pass] > WORD_LEVEL ? padded(pass) >> (levels[pass] - WORD_LEVEL)
                                          : words << (WORD_LEVEL - levels[pass]);
     }
+    // When a later pass starts, no known leaf is odd, so the number of errors is even: the last block follows.
+    u32 asked_blocks(u32 pass) const { return blocks(pass) - (pass ? 1 : 0); }
     // First bits of the blocks in one word, for blocks of at most a word.
     u64 firsts(u32 level) const {
         u64 found = 0;
@@ -282,11 +284,11 @@ private:
                 }
                 count += u64{plan_.words} * each;
             } else {
-                for (u32 i = 0; i < plan_.blocks(pass); ++i) {
+                for (u32 i = 0; i < plan_.asked_blocks(pass); ++i) {
                     own_.push_back(current.parity(i << level, level));
                     out.put(own_.back(), 1);
                 }
-                count += plan_.blocks(pass);
+                count += plan_.asked_blocks(pass);
             }
             if (light(pass)) current.drop();
         }
@@ -324,8 +326,10 @@ private:
             }
             return;
         }
+        bool last = false;
         for (u32 i = 0; i < plan_.blocks(pass); ++i) {
-            const bool odd = own_[own_at_++] != in.get(1);
+            const bool odd = i < plan_.asked_blocks(pass) ? own_[own_at_++] != in.get(1) : last;
+            last ^= odd;
             const Entry one{pass, i << level, level};
             if (current.open()) current.word(one.start / 64).starts ^= bit(one.start);
             if (!odd) continue;
