@@ -258,7 +258,9 @@ private:
         }
     }
 
-    bool light(u32 pass) const { return pass >= plan_.sequential && plan_.blocks(pass) <= 64; }
+    bool light(u32 pass) const {
+        return pass >= plan_.sequential && plan_.levels[pass] > WORD_LEVEL && plan_.blocks(pass) <= 64;
+    }
 
     u64 start_passes(Writer &out) {
         if (started_ == plan_.passes) {

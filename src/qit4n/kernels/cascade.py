@@ -61,8 +61,13 @@ def schedule(words: int, seed: int, levels: tuple[int, ...], sequential: int, wa
 class Cascade(Protocol):
     """One end."""
 
-    asked_bits: int
-    corrected: int
+    @property
+    def asked_bits(self) -> int:
+        """Parities said so far."""
+
+    @property
+    def corrected(self) -> int:
+        """Errors found so far."""
 
     def ask(self) -> bytes:
         """The own parities that are next; empty when nothing is left to ask."""

@@ -36,7 +36,9 @@ def toeplitz_hash(key: Packed, inputs: int, seed: Packed, outputs: int) -> Packe
         raise ValueError(f"a key of {inputs} bits has {(inputs + 7) // 8} bytes, got {key.size}")
     wanted = seed_bits(inputs, outputs)
     if seed.size != (wanted + 7) // 8:
-        raise ValueError(f"Toeplitz {inputs} -> {outputs} bits needs {(wanted + 7) // 8} bytes of seed, got {seed.size}")
+        raise ValueError(
+            f"Toeplitz {inputs} -> {outputs} bits needs {(wanted + 7) // 8} bytes of seed, got {seed.size}"
+        )
     if outputs == 0:
         return np.empty(0, np.uint8)
     native = kernels()

@@ -35,11 +35,12 @@ class ReportErrors(Message, frozen=True, kw_only=True):
 
 
 class StartBlock(Message, frozen=True, kw_only=True):
-    """Transmitter: number of the block, public seed and error rate for Cascade, the one-time key to be used."""
+    """Transmitter: number of the block, public plan of its correction, the one-time key to be used."""
 
     block: int
     seed: int
     qber: float
+    waves: int
     one_time_key: str
 
 
@@ -49,18 +50,10 @@ class RefuseKey(Message, frozen=True, kw_only=True):
     one_time_key: str
 
 
-class Ask(Message, frozen=True, kw_only=True):
-    """Receiver: parities of these blocks, please (pass, level: uint8; index: uint32)."""
-
-    passes: bytes
-    levels: bytes
-    indices: bytes
-
-
 class Parities(Message, frozen=True, kw_only=True):
-    """Transmitter: the parities, in the order asked for."""
+    """Either end: its own parities of the nodes that are next in a group of frames; the receiver begins."""
 
-    count: int
+    group: int
     bits: bytes
 
 
@@ -76,7 +69,7 @@ class Verify(Message, frozen=True, kw_only=True):
 
 
 class Verified(Message, frozen=True, kw_only=True):
-    """Receiver: the value fits; errors in the key basis, by intensity, and how much was asked."""
+    """Receiver: the value fits; errors in the key basis, by intensity."""
 
     signal: int
     decoy: int
@@ -112,7 +105,6 @@ ClassicalMessage = (
     | ReportErrors
     | StartBlock
     | RefuseKey
-    | Ask
     | Parities
     | Corrected
     | Verify

@@ -13,11 +13,10 @@ import numpy as np
 
 from qit4n.entropy import Entropy
 from qit4n.errors import ProtocolError
-from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
+from qit4n.kernels.toeplitz import seed_bits
 from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
-from qit4n.quantum.distillation.reconcile import CascadeCorrector, Plan
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
 from qit4n.quantum.distillation.sift import Kept, by_intensity
 from qit4n.quantum.emulated.light import TEST_BASIS, Detections
@@ -33,7 +32,6 @@ class ReceiverSession(Session):
         super().__init__(settings, keys)
         self._entropy = entropy
         self._announced: deque[tuple[int, Detections]] = deque()
-        self._cascade: CascadeCorrector | None = None
         self._amplified = (0, 0)
 
     def table(self) -> Mapping[tuple[str, type[messages.ClassicalMessage]], Handler]:
@@ -97,37 +95,28 @@ class ReceiverSession(Session):
         progress = self.working()
         self.last_block = progress.number = message.block
         progress.one_time_key = message.one_time_key
-        plan = Plan.of(progress.block.key.size, message.seed, message.qber)
-        self._cascade = CascadeCorrector(progress.block.key, plan)
         self.state = "correcting"
-        return self._ask()
-
-    def _corrector(self) -> CascadeCorrector:
-        if self._cascade is None:
-            raise ProtocolError("no correction is under way")
-        return self._cascade
-
-    def _ask(self) -> list[Action]:
-        nodes = self._corrector().question()
-        if nodes is None:
-            self.state = "verifying"
-            return [self.say(messages.Corrected())]
-        ask = messages.Ask(
-            passes=nodes.passes.tobytes(), levels=nodes.levels.tobytes(), indices=nodes.indices.astype("<u4").tobytes()
-        )
-        return [self.say(ask)]
+        said = self.correct(message).begin()
+        return [self.say(messages.Parities(group=group, bits=bits)) for group, bits in said]
 
     def _on_parities(self, message: messages.Parities, _now: float) -> list[Action]:
-        self._corrector().learn(unpack(message.bits, message.count))
-        return self._ask()
+        correction = self.correction()
+        own = correction.take(message.group, message.bits)
+        if own is not None:
+            return [self.say(messages.Parities(group=message.group, bits=own))]
+        if not correction.done:
+            return []
+        self.state = "verifying"
+        return [self.say(messages.Corrected())]
 
     def _on_verify(self, message: messages.Verify, _now: float) -> list[Action]:
-        progress, cascade = self.working(), self._corrector()
-        verify.check(message.function, message.value, pack(cascade.key))
-        wrong = cascade.key != progress.block.key
-        progress.key = cascade.key
+        progress, correction = self.working(), self.correction()
+        progress.key = correction.key()
+        verify.check(message.function, message.value, progress.key.tobytes())
+        bits = progress.block.key
+        wrong = np.unpackbits(progress.key, count=bits.size) != bits
         progress.key_errors = by_intensity(progress.block.key_intensities[wrong])
-        progress.leaked_bits = progress.replies_bits = cascade.asked_bits
+        progress.leaked_bits = progress.replies_bits = correction.leaked_bits
         self.state = "amplifying"
         key, _ = self.counts()
         self.check_qber(key.error_rate, "key")
@@ -138,8 +127,9 @@ class ReceiverSession(Session):
         most = self.length().length_bits + 1
         if message.length > most or message.length % 8:
             raise ProtocolError(f"a key of {message.length} bits is announced, {most} are secret")
-        seed = unpack(message.seed, seed_bits(progress.key.size, message.length))
-        progress.final = toeplitz_hash(progress.key, seed, message.length)
+        if len(message.seed) != (seed_bits(progress.block.key.size, message.length) + 7) // 8:
+            raise ProtocolError(f"{len(message.seed)} bytes of seed do not fit a key of {message.length} bits")
+        self.amplify(message.length, message.seed)
         self._amplified = self.transcript.numbers()
         self.state = "checking"
         return []

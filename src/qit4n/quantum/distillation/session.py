@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
+from qit4n.kernels.toeplitz import toeplitz_hash
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import WIESEMANN_2026, BasisCounts, Counts, FiniteKey, finite_key
 from qit4n.quantum.distillation import messages
-from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, OneTimeKeys, Transcript
-from qit4n.quantum.distillation.messages import Bits
+from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
+from qit4n.quantum.distillation.reconcile import Packed, Plan, Reconciliation
 from qit4n.quantum.distillation.sift import Block, SiftedBuffer
 from qit4n.quantum.distillation.verify import VALUE_BITS, collision_probability, unpaid_bits
 from qit4n.refpoints import kq1
@@ -76,7 +77,7 @@ Handler = Callable[[Any, float], list[Action]]
 ANY = "any"
 
 
-def _no_bits() -> Bits:
+def _no_bits() -> Packed:
     return np.empty(0, np.uint8)
 
 
@@ -89,8 +90,9 @@ class Progress:
     one_time_key: str = ""
     test_errors: tuple[int, int] = (0, 0)
     key_errors: tuple[int, int] = (0, 0)
-    key: Bits = field(default_factory=_no_bits, repr=False)
-    final: Bits = field(default_factory=_no_bits, repr=False)
+    correction: Reconciliation | None = field(default=None, repr=False)
+    key: Packed = field(default_factory=_no_bits, repr=False)
+    final: Packed = field(default_factory=_no_bits, repr=False)
     leaked_bits: int = 0
     replies_bits: int = 0
     covered_bytes: int = 0
@@ -175,6 +177,27 @@ class Session(ABC):
             raise ProtocolError(f"no block is at work at the {self.role}")
         return self.progress
 
+    def correction(self) -> Reconciliation:
+        """The correction that is under way."""
+        found = self.working().correction
+        if found is None:
+            raise ProtocolError(f"no correction is under way at the {self.role}")
+        return found
+
+    def correct(self, message: messages.StartBlock) -> Reconciliation:
+        """Begin the correction of the block at work."""
+        progress = self.working()
+        plan = Plan(size=progress.block.key.size, seed=message.seed, qber=message.qber, waves=message.waves)
+        key = np.packbits(progress.block.key)
+        progress.correction = Reconciliation(key, plan, corrects=self.role == RECEIVER)
+        return progress.correction
+
+    def amplify(self, length: int, seed: bytes) -> None:
+        """Hash the corrected key to ``length`` bits."""
+        progress = self.working()
+        diagonals = np.frombuffer(seed, np.uint8)
+        progress.final = toeplitz_hash(progress.key, progress.block.key.size, diagonals, length)
+
     def check_qber(self, rate: float, basis: str) -> None:
         """Refuse a block above the policy's error rate."""
         if rate > self.settings.max_qber:
@@ -212,7 +235,7 @@ class Session(ABC):
     def delivery(self) -> Deliver:
         """The finished block: the first 64 bytes become the next one-time key, the rest goes to Kq-1."""
         progress = self.working()
-        material = messages.pack(progress.final)
+        material = progress.final.tobytes()
         name = f"block/{progress.number:015}"
         harvest, rest = material[:ONE_TIME_KEY_BYTES], material[ONE_TIME_KEY_BYTES:]
         self.keys.add(name, harvest)

@@ -5,18 +5,20 @@
 Announce is answered in any state, so that the next block fills while one is distilled.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.entropy import Entropy
 from qit4n.errors import BlockRefusedError, OutOfKeyError, ProtocolError
-from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
+from qit4n.kernels.toeplitz import seed_bits
 from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
-from qit4n.quantum.distillation.reconcile import CascadeReference, Nodes, Plan
+from qit4n.quantum.distillation.reconcile import waves_for
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
 from qit4n.quantum.distillation.sift import Kept
 from qit4n.quantum.emulated.light import TEST_BASIS, Prepared
@@ -37,7 +39,8 @@ class TransmitterSession(Session):
         super().__init__(settings, keys)
         self._entropy = entropy
         self._prepared = prepared
-        self._cascade: CascadeReference | None = None
+        self._round_trip_s: float | None = None
+        self._spoke_s: dict[int, float] = {}
         self._answered = (0, 0)
 
     def table(self) -> Mapping[tuple[str, type[messages.ClassicalMessage]], Handler]:
@@ -47,7 +50,7 @@ class TransmitterSession(Session):
             (ANY, messages.AbortBlock): self.on_abort,
             ("sifting", messages.ReportErrors): self._on_errors,
             ("correcting", messages.RefuseKey): self._on_refused_key,
-            ("correcting", messages.Ask): self._on_ask,
+            ("correcting", messages.Parities): self._on_parities,
             ("correcting", messages.Corrected): self._on_corrected,
             ("verifying", messages.Verified): self._on_verified,
             ("tagging", messages.Tag): self._on_tag,
@@ -80,16 +83,18 @@ class TransmitterSession(Session):
         if any(not 0 <= wrong <= found for wrong, found in zip(errors, block.test_counts, strict=True)):
             raise ProtocolError("more errors reported than bits tested")
         self.last_block = max(self.last_block + 1, int(now * 1000))
-        self.progress = Progress(block=block, number=self.last_block, test_errors=errors, key=block.key)
+        self.progress = Progress(block=block, number=self.last_block, test_errors=errors)
         _, test = self.counts()
         self.check_qber(test.error_rate, "test")
         self.state = "correcting"
-        seed = int.from_bytes(self._entropy(SEED_BYTES))
-        plan = Plan.of(block.key.size, seed, test.error_rate)
-        self._cascade = CascadeReference(block.key, plan)
         self._start = messages.StartBlock(
-            block=self.last_block, seed=seed, qber=test.error_rate, one_time_key=self._next_key()
+            block=self.last_block,
+            seed=int.from_bytes(self._entropy(SEED_BYTES)),
+            qber=test.error_rate,
+            waves=waves_for(self._round_trip_s),
+            one_time_key=self._next_key(),
         )
+        self.correct(self._start)
         return [self.say(self._start)]
 
     def _next_key(self) -> str:
@@ -101,31 +106,25 @@ class TransmitterSession(Session):
 
     def _on_refused_key(self, message: messages.RefuseKey, _now: float) -> list[Action]:
         self.keys.drop(message.one_time_key)
-        again = messages.StartBlock(
-            block=self._start.block, seed=self._start.seed, qber=self._start.qber, one_time_key=self._next_key()
-        )
-        return [self.say(again)]
+        return [self.say(msgspec.structs.replace(self._start, one_time_key=self._next_key()))]
 
-    def _reference(self) -> CascadeReference:
-        if self._cascade is None:
-            raise ProtocolError("no correction is under way")
-        return self._cascade
-
-    def _on_ask(self, message: messages.Ask, _now: float) -> list[Action]:
-        passes = np.frombuffer(message.passes, np.uint8)
-        levels = np.frombuffer(message.levels, np.uint8)
-        indices = np.frombuffer(message.indices, "<u4").astype(np.int64)
-        if not passes.size == levels.size == indices.size:
-            raise ProtocolError("a question whose parts differ in length")
-        parities = self._reference().answer(Nodes(passes=passes, levels=levels, indices=indices))
-        return [self.say(messages.Parities(count=parities.size, bits=pack(parities)))]
+    def _on_parities(self, message: messages.Parities, now: float) -> list[Action]:
+        spoke = self._spoke_s.get(message.group)
+        if spoke is not None:
+            self._round_trip_s = min(now - spoke, self._round_trip_s or math.inf)
+        self._spoke_s[message.group] = now
+        own = self.correction().take(message.group, message.bits)
+        return [] if own is None else [self.say(messages.Parities(group=message.group, bits=own))]
 
     def _on_corrected(self, _message: messages.Corrected, _now: float) -> list[Action]:
         progress = self.working()
-        progress.leaked_bits = self._reference().leaked_bits
-        progress.replies_bits = self._reference().leaked_bits
+        correction = self.correction()
+        correction.finish()
+        self._spoke_s.clear()
+        progress.key = correction.key()
+        progress.leaked_bits = progress.replies_bits = correction.leaked_bits
         self.state = "verifying"
-        function, value = verify.draw(self._entropy, pack(progress.key))
+        function, value = verify.draw(self._entropy, progress.key.tobytes())
         return [self.say(messages.Verify(function=function, value=value))]
 
     def _on_verified(self, message: messages.Verified, _now: float) -> list[Action]:
@@ -137,10 +136,9 @@ class TransmitterSession(Session):
         key, _ = self.counts()
         self.check_qber(key.error_rate, "key")
         length = self.length().length_bits // 8 * 8
-        seed = np.frombuffer(self._entropy((seed_bits(progress.key.size, length) + 7) // 8), np.uint8)
-        bits = np.unpackbits(seed)[: seed_bits(progress.key.size, length)]
-        progress.final = toeplitz_hash(progress.key, bits, length)
-        amplify = self.say(messages.Amplify(length=length, seed=pack(bits)))
+        seed = self._entropy((seed_bits(progress.block.key.size, length) + 7) // 8)
+        self.amplify(length, seed)
+        amplify = self.say(messages.Amplify(length=length, seed=seed))
         self._one_time = self.keys.take(progress.one_time_key)
         tag, covered = self.transcript.tag(self.role, progress.number, self._one_time)
         progress.covered_bytes = covered

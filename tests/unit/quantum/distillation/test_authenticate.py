@@ -14,7 +14,7 @@ def two_ends(forward=3, backward=2):
     ends = Transcript(), Transcript()
     for end in ends:
         for number in range(forward):
-            end.add("forward", Parities(count=number, bits=b""))
+            end.add("forward", Parities(group=number, bits=b""))
         for number in range(backward):
             end.add("backward", RefuseKey(one_time_key=str(number)))
     return ends

@@ -129,7 +129,7 @@ def test_unexpected_messages_are_refused_by_name_and_state(pair):
     with pytest.raises(ProtocolError, match="Corrected came to the transmitter while sifting"):
         run.transmitter.receive(messages.Corrected(), 0.0)
     with pytest.raises(ProtocolError, match="Parities came to the receiver while sifting"):
-        run.receiver.receive(messages.Parities(count=0, bits=b""), 0.0)
+        run.receiver.receive(messages.Parities(group=0, bits=b""), 0.0)
 
 
 @pytest.mark.parametrize(
