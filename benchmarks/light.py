@@ -6,14 +6,13 @@ import numpy as np
 
 from benchmarks import Result, processor_seconds
 from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.finite_key import Intensities
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
 LINK = DecoyBB84(
     pulse_rate_hz=1e9,
-    signal_intensity=0.355,
-    decoy_intensity=0.1,
-    signal_probability=0.24,
+    source=Intensities(means=(0.355, 0.1), probabilities=(0.24, 0.76)),
     key_basis_probability=0.69,
     channel_loss_db=14.0,
     receiver_loss_db=1.0,

@@ -36,6 +36,9 @@ def test_every_network_comes_back_from_its_yaml(found, name, title, notes):
 open_probability = st.floats(1e-6, 1 - 1e-6)
 modules = st.builds(
     Module,
+    protocol=st.sampled_from(["one-decoy-bb84", "two-decoy-bb84"]),
+    second_decoy_intensity=st.just(0.0) | st.floats(0, 0.2),
+    second_decoy_probability=open_probability,
     pulse_rate_hz=st.floats(1e-3, 1e11),
     signal_intensity=st.floats(1e-6, 2),
     decoy_intensity=st.floats(1e-9, 2),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qit4n.physics.bounds import plob
 from qit4n.physics.decoy_bb84 import DecoyBB84, asymptotic_rate, predict
+from qit4n.physics.finite_key import Intensities
 
 EFFICIENCY = 1.05
 
@@ -16,13 +17,15 @@ fixed = settings(derandomize=True, deadline=None)
 
 @st.composite
 def links(draw):
-    """Links of 0 to 45 dB with any detectors."""
-    signal = draw(st.floats(0.1, 1.0))
+    """Links of 0 to 45 dB with one or two decoys and any detectors."""
+    signal, ratio, share = draw(st.floats(0.1, 1.0)), draw(st.floats(0.1, 0.8)), draw(st.floats(0.1, 0.9))
+    means, probabilities = (signal, signal * ratio), (share, 1.0 - share)
+    if draw(st.booleans()):
+        second = draw(st.floats(0.0, 0.9)) * min(ratio, 1.0 - ratio)
+        means, probabilities = (*means, signal * second), (share, 0.6 * (1.0 - share), 0.4 * (1.0 - share))
     return DecoyBB84(
         pulse_rate_hz=draw(st.sampled_from([1e6, 1e8, 1e9])),
-        signal_intensity=signal,
-        decoy_intensity=signal * draw(st.floats(0.1, 0.8)),
-        signal_probability=draw(st.floats(0.1, 0.9)),
+        source=Intensities(means=means, probabilities=probabilities),
         key_basis_probability=draw(st.floats(0.3, 0.95)),
         channel_loss_db=draw(st.floats(0.0, 45.0)),
         receiver_loss_db=draw(st.floats(0.0, 5.0)),

@@ -158,10 +158,15 @@ def pid_of(network, victim):
     """Process id of a site by its number, or of the controller."""
     if victim != "controller":
         return network.status()["sites"][int(victim)]["pid"]
-    found = subprocess.run(
-        ["pgrep", "-f", f"controller --state {network.state}"], capture_output=True, text=True, check=True
-    )
-    return int(found.stdout.split()[0])
+    deadline = time.monotonic() + 20.0
+    while time.monotonic() < deadline:  # it may be starting again
+        found = subprocess.run(
+            ["pgrep", "-f", f"controller --state {network.state}"], capture_output=True, text=True, check=False
+        )
+        if found.stdout:
+            return int(found.stdout.split()[0])
+        time.sleep(0.1)
+    raise AssertionError("no controller runs")
 
 
 @pytest.mark.parametrize("victim", ["0", "1", "controller"])

@@ -10,8 +10,8 @@ import pytest
 from qit4n.physics.finite_key import RUSCA_2018, BasisCounts, Counts, Intensities, finite_key
 
 COUNTS = Counts(
-    key=BasisCounts(signal=8_875_913, decoy=1_124_087, signal_errors=185_856, decoy_errors=26_055),
-    test=BasisCounts(signal=165_048, decoy=20_902, signal_errors=3_456, decoy_errors=484),
+    key=BasisCounts(detections=(8_875_913, 1_124_087), wrong=(185_856, 26_055)),
+    test=BasisCounts(detections=(165_048, 20_902), wrong=(3_456, 484)),
 )
 
 
@@ -20,7 +20,7 @@ def key():
     """The block of the example."""
     return finite_key(
         COUNTS,
-        Intensities(signal=0.51, decoy=0.15, signal_probability=0.7),
+        Intensities(means=(0.51, 0.15), probabilities=(0.7, 0.3)),
         leaked_bits=1_776_924,
         epsilon_secrecy=1e-9,
         epsilon_correctness=1e-15,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qit4n.network.explain import nearest
-from qit4n.network.model import Demand, Link, Network
+from qit4n.network.model import Demand, Link, Module, Network
 from qit4n.network.yamltext import At
 
 LEAST_FIBRE_DB_PER_KM = 0.14  # record of pure-silica fibre: 0.1419 dB/km (Tamura et al., OFC 2017 and 2018)
@@ -170,6 +170,23 @@ def _modules(network: Network) -> Iterator[Finding]:
             what = f"decoy pulses ({decoy:g}) are not weaker than signals ({signal:g})"
             place: At = ("modules", name, "decoy_intensity")
             yield Finding(place, what, f"usual is {signal / 3:.2g}", (("modules", name),))
+        elif module.protocol == "two-decoy-bb84":
+            yield from _second_decoy(name, module)
+
+
+def _second_decoy(name: str, module: Module) -> Iterator[Finding]:
+    own: tuple[At, ...] = (("modules", name),)
+    weak, limit = (
+        module.second_decoy_intensity,
+        min(module.decoy_intensity, module.signal_intensity - module.decoy_intensity),
+    )
+    if weak >= limit:
+        what = f"the second decoy ({weak:g}) is not weaker than the first, or both together not than the signal"
+        yield Finding(("modules", name, "second_decoy_intensity"), what, f"less than {limit:g}, usual is 0", own)
+    share = module.signal_probability + module.second_decoy_probability
+    if share >= 1.0:
+        what = f"signals and second decoys are {share:.0%} of the pulses, no first decoys are left"
+        yield Finding(("modules", name, "second_decoy_probability"), what, "lower it, or signal_probability", own)
 
 
 def _policies(network: Network) -> Iterator[Finding]:

@@ -51,19 +51,25 @@ class Medium(Part, frozen=True, kw_only=True):
 
 
 class Module(Part, frozen=True, kw_only=True):
-    """A pair of QKD modules: one-decoy BB84 with two threshold detectors and active basis choice.
+    """A pair of QKD modules: decoy-state BB84 with two threshold detectors and active basis choice.
 
     The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses
     are per detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Literal["decoy-bb84"] = "decoy-bb84"
+    protocol: Literal["one-decoy-bb84", "two-decoy-bb84"] = "one-decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
     signal_probability: Annotated[
         float, Meta(gt=0, lt=1, description="share of signal pulses; the rest are decoys")
     ] = 0.3
+    second_decoy_intensity: Annotated[
+        float, Meta(ge=0, le=2, description="mean photons per pulse of the weaker decoys of two-decoy-bb84")
+    ] = 0.0
+    second_decoy_probability: Annotated[
+        float, Meta(gt=0, lt=1, description="share of the weaker decoys of two-decoy-bb84")
+    ] = 0.1
     key_basis_probability: Annotated[
         float, Meta(gt=0, lt=1, description="probability of the Z (key) basis, chosen so by both ends")
     ] = 0.77

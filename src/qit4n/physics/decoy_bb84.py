@@ -1,4 +1,4 @@
-"""One-decoy BB84 over a lossy channel with two threshold detectors: gains, errors, counts, prediction.
+"""Decoy-state BB84 over a lossy channel with two threshold detectors: gains, errors, counts, prediction.
 
 Gains and errors per pulse are those of :mod:`qit4n.physics.rates`; the detectors are those of
 :mod:`qit4n.physics.detectors`: gated by the pulses, dead together, with afterpulses in a random detector. An
@@ -12,14 +12,7 @@ from dataclasses import dataclass
 
 from qit4n.physics import rates
 from qit4n.physics.detectors import Duty, duty
-from qit4n.physics.finite_key import (
-    WIESEMANN_2026,
-    BasisCounts,
-    Counts,
-    Intensities,
-    Proof,
-    finite_key,
-)
+from qit4n.physics.finite_key import BasisCounts, Counts, Intensities, Proof, finite_key
 from qit4n.units import transmittance
 
 
@@ -29,9 +22,7 @@ class DecoyBB84:
 
     Attributes:
         pulse_rate_hz: pulses, and detector gates, per second.
-        signal_intensity: mean photons per signal pulse at the transmitter's output.
-        decoy_intensity: the same per decoy pulse; below ``signal_intensity``.
-        signal_probability: how often a signal is sent.
+        source: mean photons of signal and decoy pulses at the transmitter's output, and how often each is sent.
         key_basis_probability: how often each end chooses the key basis.
         channel_loss_db: everything between transmitter and receiver.
         receiver_loss_db: from the receiver's input to the detectors.
@@ -45,9 +36,7 @@ class DecoyBB84:
     """
 
     pulse_rate_hz: float
-    signal_intensity: float
-    decoy_intensity: float
-    signal_probability: float
+    source: Intensities
     key_basis_probability: float
     channel_loss_db: float
     receiver_loss_db: float
@@ -57,14 +46,6 @@ class DecoyBB84:
     dead_time_s: float
     afterpulse_probability: float
     trap_lifetime_s: float = 1e-6
-
-    def __post_init__(self) -> None:
-        """Refuse a decoy that is none.
-
-        Raises:
-            ValueError: the intensities do not satisfy signal > decoy > 0.
-        """
-        _ = self.source
 
     @property
     def transmittance(self) -> float:
@@ -83,19 +64,9 @@ class DecoyBB84:
         return -math.expm1(-1.0 / gates) if gates else 1.0
 
     @property
-    def source(self) -> Intensities:
-        """What the finite-key length needs to know of the source."""
-        return Intensities(
-            signal=self.signal_intensity, decoy=self.decoy_intensity, signal_probability=self.signal_probability
-        )
-
-    @property
-    def intensities(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """(probability, mean photons) of signal and decoy."""
-        return (
-            (self.signal_probability, self.signal_intensity),
-            (1.0 - self.signal_probability, self.decoy_intensity),
-        )
+    def intensities(self) -> tuple[tuple[float, float], ...]:
+        """(probability, mean photons) of each intensity."""
+        return tuple(zip(self.source.probabilities, self.source.means, strict=True))
 
     def matching_bases(self, *, key: bool) -> float:
         """Probability that both ends choose the key basis (or both the test basis)."""
@@ -132,13 +103,15 @@ def asymptotic_rate(link: DecoyBB84, *, reconciliation_efficiency: float) -> flo
 
 @dataclass(frozen=True, kw_only=True)
 class Clicks:
-    """Detections per gate after dead time and afterpulses, whole and by intensity; errors if the bases are equal."""
+    """Detections per gate after dead time and afterpulses, and errors if the bases are equal, by intensity."""
 
-    per_gate: float
-    signal: float
-    decoy: float
-    signal_errors: float
-    decoy_errors: float
+    detections: tuple[float, ...]
+    wrong: tuple[float, ...]
+
+    @property
+    def per_gate(self) -> float:
+        """Detections of all intensities."""
+        return sum(self.detections)
 
 
 def clicks(link: DecoyBB84) -> Clicks:
@@ -150,21 +123,16 @@ def clicks(link: DecoyBB84) -> Clicks:
     """
     p = click_probability(link)
     if p <= 0.0:
-        return Clicks(per_gate=0.0, signal=0.0, decoy=0.0, signal_errors=0.0, decoy_errors=0.0)
+        none = (0.0,) * len(link.intensities)
+        return Clicks(detections=none, wrong=none)
     state = duty(
         p,
         dead_gates=link.dead_gates,
         afterpulse_probability=link.afterpulse_probability,
         release_probability=link.release_probability,
     )
-    (signal, signal_errors), (decoy, decoy_errors) = (_detected(link, state, *one) for one in link.intensities)
-    return Clicks(
-        per_gate=signal + decoy,
-        signal=signal,
-        decoy=decoy,
-        signal_errors=signal_errors,
-        decoy_errors=decoy_errors,
-    )
+    detections, wrong = zip(*(_detected(link, state, *one) for one in link.intensities), strict=True)
+    return Clicks(detections=detections, wrong=wrong)
 
 
 def _detected(link: DecoyBB84, state: Duty, share: float, mean_photons: float) -> tuple[float, float]:
@@ -189,10 +157,7 @@ def expected_counts(link: DecoyBB84, sifted_bits: float) -> Counts:
     def basis(*, key: bool) -> BasisCounts:
         gates = pulses * link.matching_bases(key=key)
         return BasisCounts(
-            signal=gates * found.signal,
-            decoy=gates * found.decoy,
-            signal_errors=gates * found.signal_errors,
-            decoy_errors=gates * found.decoy_errors,
+            detections=tuple(gates * one for one in found.detections), wrong=tuple(gates * one for one in found.wrong)
         )
 
     return Counts(key=basis(key=True), test=basis(key=False))
@@ -216,7 +181,7 @@ def predict(
     epsilon_secrecy: float,
     epsilon_correctness: float,
     reconciliation_efficiency: float,
-    proof: Proof = WIESEMANN_2026,
+    proof: Proof | None = None,
 ) -> Prediction:
     """Rate of a link whose blocks have ``block_bits`` sifted bits, from expected counts.
 
@@ -229,7 +194,7 @@ def predict(
         epsilon_secrecy: of one block.
         epsilon_correctness: of one block.
         reconciliation_efficiency: leaked bits per ``block_bits h(qber)``.
-        proof: whose finite-key length.
+        proof: whose finite-key length; that of ``source.proof`` if not given.
     """
     found = clicks(link)
     sifted_rate = found.per_gate * link.matching_bases(key=True) * link.pulse_rate_hz

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from qit4n.network.model import Link, Network
+from qit4n.network.model import Link, Module, Network
 from qit4n.physics import decoy_bb84
 from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
+from qit4n.physics.finite_key import Intensities
 
 RECONCILIATION_EFFICIENCY = 1.05
 
@@ -14,9 +15,7 @@ def physics_of(network: Network, link: Link) -> DecoyBB84:
     module = network.modules[link.module]
     return DecoyBB84(
         pulse_rate_hz=module.pulse_rate_hz,
-        signal_intensity=module.signal_intensity,
-        decoy_intensity=module.decoy_intensity,
-        signal_probability=module.signal_probability,
+        source=_source(module),
         key_basis_probability=module.key_basis_probability,
         channel_loss_db=link.medium.loss_db,
         receiver_loss_db=module.receiver_loss_db,
@@ -26,6 +25,16 @@ def physics_of(network: Network, link: Link) -> DecoyBB84:
         dead_time_s=module.dead_time_s,
         afterpulse_probability=module.afterpulse_probability,
         trap_lifetime_s=module.trap_lifetime_s,
+    )
+
+
+def _source(module: Module) -> Intensities:
+    signal, decoy, share = module.signal_intensity, module.decoy_intensity, module.signal_probability
+    if module.protocol == "one-decoy-bb84":
+        return Intensities(means=(signal, decoy), probabilities=(share, 1.0 - share))
+    second = module.second_decoy_probability
+    return Intensities(
+        means=(signal, decoy, module.second_decoy_intensity), probabilities=(share, 1.0 - share - second, second)
     )
 
 

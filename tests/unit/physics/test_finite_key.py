@@ -6,6 +6,7 @@ import math
 import pytest
 
 from qit4n.physics.finite_key import (
+    LIM_2014,
     RUSCA_2018,
     WIESEMANN_2026,
     BasisCounts,
@@ -14,10 +15,10 @@ from qit4n.physics.finite_key import (
     finite_key,
 )
 
-SOURCE = Intensities(signal=0.51, decoy=0.15, signal_probability=0.7)
+SOURCE = Intensities(means=(0.51, 0.15), probabilities=(0.7, 0.3))
 GOOD = Counts(
-    key=BasisCounts(signal=8_875_913, decoy=1_124_087, signal_errors=185_856, decoy_errors=26_055),
-    test=BasisCounts(signal=165_048, decoy=20_902, signal_errors=3_456, decoy_errors=484),
+    key=BasisCounts(detections=(8_875_913, 1_124_087), wrong=(185_856, 26_055)),
+    test=BasisCounts(detections=(165_048, 20_902), wrong=(3_456, 484)),
 )
 
 
@@ -30,6 +31,13 @@ def _length(counts=GOOD, leaked=1_776_924, secrecy=1e-9, correctness=1e-15, proo
         epsilon_correctness=correctness,
         proof=proof,
     )
+
+
+def _changed(basis, name, intensity, change):
+    counts = getattr(GOOD, basis)
+    values = list(getattr(counts, name))
+    values[intensity] = change(values[intensity])
+    return dataclasses.replace(GOOD, **{basis: dataclasses.replace(counts, **{name: tuple(values)})})
 
 
 def test_constants_of_wiesemann():
@@ -62,25 +70,23 @@ def test_bounds_are_reported():
 
 
 @pytest.mark.parametrize("basis", ["key", "test"])
-@pytest.mark.parametrize("intensity", ["signal", "decoy"])
+@pytest.mark.parametrize("intensity", [0, 1])
 def test_more_errors_never_help(basis, intensity):
     """Doubling the errors of either intensity in either basis never lengthens the key."""
-    counts = getattr(GOOD, basis)
-    name = f"{intensity}_errors"
-    worse = dataclasses.replace(GOOD, **{basis: dataclasses.replace(counts, **{name: 2 * getattr(counts, name)})})
-    if (basis, intensity) == ("test", "decoy"):
+    worse = _changed(basis, "wrong", intensity, lambda count: 2 * count)
+    if (basis, intensity) == ("test", 1):
         # Decoy errors say that errors come from empty pulses; the single photons are better than they seemed.
         assert _length(worse).phase_error_bound < _length().phase_error_bound
     else:
         assert _length(worse).length_bits < _length().length_bits
 
 
-@pytest.mark.parametrize("name", ["signal", "decoy", "signal_errors", "decoy_errors"])
+@pytest.mark.parametrize("intensity", [0, 1])
+@pytest.mark.parametrize("name", ["detections", "wrong"])
 @pytest.mark.parametrize("basis", ["key", "test"])
-def test_zero_counts_are_no_accident(basis, name):
+def test_zero_counts_are_no_accident(basis, name, intensity):
     """Any count may be zero: the answer is a length of at least zero and finite bounds, without a warning."""
-    counts = dataclasses.replace(GOOD, **{basis: dataclasses.replace(getattr(GOOD, basis), **{name: 0})})
-    key = _length(counts)
+    key = _length(_changed(basis, name, intensity, lambda _: 0))
     assert key.length_bits >= 0
     assert 0 <= key.phase_error_bound <= 0.5
     assert math.isfinite(key.single_photon_bound)
@@ -89,14 +95,14 @@ def test_zero_counts_are_no_accident(basis, name):
 
 def test_nothing_gives_nothing():
     """An empty block has no key, and its phase error could be anything."""
-    nothing = BasisCounts(signal=0, decoy=0, signal_errors=0, decoy_errors=0)
+    nothing = BasisCounts(detections=(0, 0), wrong=(0, 0))
     key = _length(Counts(key=nothing, test=nothing), leaked=0)
     assert (key.length_bits, key.single_photon_bound, key.vacuum_bound, key.phase_error_bound) == (0, 0, 0, 0.5)
 
 
 def test_no_test_counts_no_key():
     """Without the test basis nothing is known of the phase error, so there is no key."""
-    nothing = BasisCounts(signal=0, decoy=0, signal_errors=0, decoy_errors=0)
+    nothing = BasisCounts(detections=(0, 0), wrong=(0, 0))
     assert _length(dataclasses.replace(GOOD, test=nothing)).length_bits == 0
 
 
@@ -104,8 +110,8 @@ def test_no_errors_still_leave_a_doubt():
     """Without a single error seen the phase error bound is small, but not zero."""
     clean = dataclasses.replace(
         GOOD,
-        key=dataclasses.replace(GOOD.key, signal_errors=0, decoy_errors=0),
-        test=dataclasses.replace(GOOD.test, signal_errors=0, decoy_errors=0),
+        key=dataclasses.replace(GOOD.key, wrong=(0, 0)),
+        test=dataclasses.replace(GOOD.test, wrong=(0, 0)),
     )
     key = _length(clean)
     assert 0 < key.phase_error_bound < 0.01
@@ -117,8 +123,24 @@ def test_leak_above_everything_is_no_negative_length():
     assert _length(leaked=10**9).length_bits == 0
 
 
-@pytest.mark.parametrize(("signal", "decoy"), [(0.5, 0.5), (0.1, 0.5), (0.5, 0.0)])
-def test_decoy_must_be_weaker_than_the_signal(signal, decoy):
-    """Intensities from which no yield can be estimated are refused."""
-    with pytest.raises(ValueError, match="decoy intensity"):
-        Intensities(signal=signal, decoy=decoy, signal_probability=0.5)
+@pytest.mark.parametrize(
+    "means", [(0.5, 0.5), (0.1, 0.5), (0.5, 0.0), (0.5, 0.1, 0.1), (0.5, 0.4, 0.1), (0.5, 0.1, -0.1)]
+)
+def test_decoys_must_be_weaker_than_the_signal(means):
+    """Intensities from which no yield can be estimated are refused with their figures."""
+    with pytest.raises(ValueError, match=r"decoy intensity -?\d.*signal intensity 0\.\d"):
+        Intensities(means=means, probabilities=(0.5, 0.3, 0.2) if means[2:] else (0.5, 0.5))
+
+
+@pytest.mark.parametrize("probabilities", [(0.5, 0.4), (1.0, 0.0), (0.5, 0.3, 0.2), (1.2, -0.2)])
+def test_probabilities_are_those_of_the_intensities(probabilities):
+    """As many probabilities as intensities, each positive, sum 1."""
+    with pytest.raises(ValueError, match="probabilities"):
+        Intensities(means=(0.5, 0.1), probabilities=probabilities)
+
+
+def test_a_proof_is_for_its_number_of_decoys():
+    """The default proof is the one for the source; another number of intensities is refused."""
+    assert (SOURCE.proof, _length(proof=None).proof) == (WIESEMANN_2026, WIESEMANN_2026)
+    with pytest.raises(ValueError, match="two-decoy"):
+        _length(proof=LIM_2014)

@@ -6,6 +6,7 @@ import pytest
 from qit4n.network.model import Eavesdropper, Link, Medium, Module, Network, Policies, Site
 from qit4n.physics import decoy_bb84
 from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.finite_key import LIM_2014, Intensities
 from qit4n.quantum.link import RECONCILIATION_EFFICIENCY, physics_of, predict
 
 MODULE = Module(
@@ -35,10 +36,26 @@ NETWORK = Network(
 def test_every_figure_of_the_file_arrives():
     """Loss of the medium and all parameters of the module are those of the file."""
     physics = physics_of(NETWORK, NETWORK.links[0])
-    expected = {name: value for name, value in msgspec.to_builtins(MODULE).items() if name != "block_bits"}
+    source = {"signal_intensity", "decoy_intensity", "signal_probability"}
+    expected = msgspec.to_builtins(MODULE)
+    expected = {name: value for name, value in expected.items() if name not in {"block_bits", *source}}
     assert isinstance(physics, DecoyBB84)
     assert {name: getattr(physics, name) for name in expected} == expected
     assert physics.channel_loss_db == 5.2
+    assert physics.source == Intensities(means=(0.4, 0.1), probabilities=(0.6, 0.4))
+
+
+def test_two_decoys_of_the_file_arrive():
+    """With two decoys the weaker ones take their share of the decoys, and prediction is by their proof."""
+    module = msgspec.structs.replace(
+        MODULE, protocol="two-decoy-bb84", second_decoy_intensity=0.001, second_decoy_probability=0.15
+    )
+    network = msgspec.structs.replace(NETWORK, modules={"m": module})
+    source = physics_of(network, NETWORK.links[0]).source
+    assert source.means == (0.4, 0.1, 0.001)
+    assert source.probabilities == pytest.approx((0.6, 0.25, 0.15), rel=1e-15)
+    assert source.proof is LIM_2014
+    assert 0 < predict(network, NETWORK.links[0]).secret_rate_bps != predict(NETWORK, NETWORK.links[0]).secret_rate_bps
 
 
 def test_prediction_takes_block_and_policies_from_the_file():

@@ -19,7 +19,7 @@ class Announce(Message, frozen=True, kw_only=True):
 
 
 class Sifted(Message, frozen=True, kw_only=True):
-    """Transmitter: which of them have equal bases; their intensities; its bits in the test basis."""
+    """Transmitter: which of them have equal bases; their intensities, 0 the signal; its bits in the test basis."""
 
     first_slot: int
     kept: bytes
@@ -30,8 +30,7 @@ class Sifted(Message, frozen=True, kw_only=True):
 class ReportErrors(Message, frozen=True, kw_only=True):
     """Receiver: a block is full; errors in the test basis, by intensity."""
 
-    signal: int
-    decoy: int
+    errors: tuple[int, ...]
 
 
 class StartBlock(Message, frozen=True, kw_only=True):
@@ -71,8 +70,7 @@ class Verify(Message, frozen=True, kw_only=True):
 class Verified(Message, frozen=True, kw_only=True):
     """Receiver: the value fits; errors in the key basis, by intensity."""
 
-    signal: int
-    decoy: int
+    errors: tuple[int, ...]
 
 
 class Amplify(Message, frozen=True, kw_only=True):
@@ -118,6 +116,26 @@ ClassicalMessage = (
 def pack(bits: Bits) -> bytes:
     """Eight bits to a byte."""
     return np.packbits(bits).tobytes()
+
+
+def pack_intensities(intensities: Bits, kinds: int) -> bytes:
+    """As many bits for each as the number of ``kinds`` needs."""
+    planes = np.arange((kinds - 1).bit_length(), dtype=np.uint8)
+    return pack((intensities[:, np.newaxis] >> planes) & np.uint8(1))
+
+
+def unpack_intensities(packed: bytes, count: int, kinds: int) -> Bits:
+    """The first ``count`` intensities.
+
+    Raises:
+        ProtocolError: ``packed`` is not of the length for them, or one is none of ``kinds``.
+    """
+    planes = np.arange((kinds - 1).bit_length(), dtype=np.uint8)
+    bits = unpack(packed, count * planes.size).reshape(count, planes.size)
+    found = np.asarray((bits << planes).sum(axis=1), np.uint8)
+    if np.any(found >= kinds):
+        raise ProtocolError(f"an intensity came that is none of {kinds}")
+    return found
 
 
 def unpack(packed: bytes, count: int) -> Bits:

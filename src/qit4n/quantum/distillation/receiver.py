@@ -18,7 +18,7 @@ from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import Kept, by_intensity
+from qit4n.quantum.distillation.sift import Kept
 from qit4n.quantum.emulated.light import TEST_BASIS, Detections
 
 
@@ -73,7 +73,7 @@ class ReceiverSession(Session):
                 slots=detections.slots[kept],
                 bases=bases,
                 bits=bits,
-                intensities=unpack(message.intensities, bits.size),
+                intensities=messages.unpack_intensities(message.intensities, bits.size, self.intensities),
                 errors=errors,
             )
         )
@@ -83,9 +83,9 @@ class ReceiverSession(Session):
         block = self.sifted.cut(self.settings.block_bits)
         if block is None:
             return []
-        self.progress = Progress(block=block, test_errors=block.test_errors)
+        self.progress = Progress(block=block, test_errors=block.test_errors, key_errors=())
         self.state = "starting"
-        return [self.say(messages.ReportErrors(signal=block.test_errors[0], decoy=block.test_errors[1]))]
+        return [self.say(messages.ReportErrors(errors=block.test_errors))]
 
     def _on_start(self, message: messages.StartBlock, _now: float) -> list[Action]:
         if message.one_time_key not in self.keys:
@@ -114,13 +114,11 @@ class ReceiverSession(Session):
         progress.key = correction.key()
         verify.check(message.function, message.value, progress.key.tobytes())
         bits = progress.block.key
-        wrong = np.unpackbits(progress.key, count=bits.size) != bits
-        progress.key_errors = by_intensity(progress.block.key_intensities[wrong])
+        progress.key_errors = progress.block.key_errors(np.unpackbits(progress.key, count=bits.size) != bits)
         progress.leaked_bits = progress.replies_bits = correction.leaked_bits
         self.state = "amplifying"
-        key, _ = self.counts()
-        self.check_qber(key.error_rate, "key")
-        return [self.say(messages.Verified(signal=progress.key_errors[0], decoy=progress.key_errors[1]))]
+        self.check_qber(self.counts().key.error_rate, "key")
+        return [self.say(messages.Verified(errors=progress.key_errors))]
 
     def _on_amplify(self, message: messages.Amplify, _now: float) -> list[Action]:
         progress = self.working()

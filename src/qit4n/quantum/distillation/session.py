@@ -16,7 +16,7 @@ import numpy as np
 from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.kernels.toeplitz import toeplitz_hash
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.physics.finite_key import WIESEMANN_2026, BasisCounts, Counts, FiniteKey, finite_key
+from qit4n.physics.finite_key import Counts, FiniteKey, finite_key
 from qit4n.quantum.distillation import messages
 from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
 from qit4n.quantum.distillation.reconcile import Packed, Plan, Reconciliation
@@ -24,7 +24,6 @@ from qit4n.quantum.distillation.sift import Block, SiftedBuffer
 from qit4n.quantum.distillation.verify import VALUE_BITS, collision_probability, unpaid_bits
 from qit4n.refpoints import kq1
 
-PROTOCOL = "one-decoy BB84"
 AUTHENTICATION = "Wegman-Carter, one-time Poly1305, key from a pre-shared secret and then from the link itself"
 
 
@@ -88,8 +87,8 @@ class Progress:
     block: Block
     number: int = 0
     one_time_key: str = ""
-    test_errors: tuple[int, int] = (0, 0)
-    key_errors: tuple[int, int] = (0, 0)
+    test_errors: tuple[int, ...]
+    key_errors: tuple[int, ...]
     correction: Reconciliation | None = field(default=None, repr=False)
     key: Packed = field(default_factory=_no_bits, repr=False)
     final: Packed = field(default_factory=_no_bits, repr=False)
@@ -109,7 +108,8 @@ class Session(ABC):
         """A session that has heard nothing yet; ``keys`` are the one-time keys of this end in order."""
         self.settings = settings
         self.state = "sifting"
-        self.sifted = SiftedBuffer()
+        self.intensities = len(settings.physics.source.means)
+        self.sifted = SiftedBuffer(self.intensities)
         self.transcript = Transcript()
         self.keys = OneTimeKeys(keys)
         self.last_block = 0
@@ -163,11 +163,11 @@ class Session(ABC):
     def _known_qber(self) -> float | None:
         if self.progress is None:
             return None
-        key, test = self.counts()
-        return key.error_rate if sum(self.progress.key_errors) else test.error_rate
+        counts = self.counts()
+        return counts.key.error_rate if counts.key.errors else counts.test.error_rate
 
-    def counts(self) -> tuple[BasisCounts, BasisCounts]:
-        """Key-basis and test-basis counts of the block at work."""
+    def counts(self) -> Counts:
+        """Counts of the block at work."""
         progress = self.working()
         return progress.block.counts(progress.key_errors, progress.test_errors)
 
@@ -213,22 +213,22 @@ class Session(ABC):
             BlockRefusedError: no key is left, or too little for the next one-time key.
         """
         progress = self.working()
-        key, test = self.counts()
+        counts = self.counts()
         settings = self.settings
         found = finite_key(
-            Counts(key=key, test=test),
+            counts,
             settings.physics.source,
             leaked_bits=progress.leaked_bits + unpaid_bits(settings.epsilon_correctness),
             epsilon_secrecy=settings.epsilon_secrecy,
             epsilon_correctness=settings.epsilon_correctness,
         )
         if found.length_bits < 8 * (ONE_TIME_KEY_BYTES + 1):
-            few = found.single_photon_bound <= 0.0 or test.total == 0
+            few = found.single_photon_bound <= 0.0 or counts.test.total == 0
             raise BlockRefusedError(
                 "too-little-statistics" if few else "no-key",
-                f"no key is left of {progress.block.key.size} sifted bits: QBER {key.error_rate:.2%}, "
+                f"no key is left of {progress.block.key.size} sifted bits: QBER {counts.key.error_rate:.2%}, "
                 f"phase error up to {found.phase_error_bound:.2%}, {found.single_photon_bound:.0f} single photons, "
-                f"{progress.leaked_bits} bits leaked, {test.total:.0f} test bits",
+                f"{progress.leaked_bits} bits leaked, {counts.test.total:.0f} test bits",
             )
         return found
 
@@ -246,20 +246,20 @@ class Session(ABC):
         """What is claimed of the block at work."""
         progress, settings = self.working(), self.settings
         found = self.length()
-        key, test = self.counts()
+        counts = self.counts()
         return kq1.SecurityAccount(
-            protocol=PROTOCOL,
-            proof=f"{WIESEMANN_2026.name}: {WIESEMANN_2026.reference}; Hoeffding bounds",
+            protocol=found.proof.protocol,
+            proof=f"{found.proof.name}: {found.proof.reference}; Hoeffding bounds",
             epsilon_secrecy=settings.epsilon_secrecy,
             epsilon_correctness=settings.epsilon_correctness,
             epsilon_authentication=2.0 * collision_probability(progress.covered_bytes),
             authentication=AUTHENTICATION,
             pulses=progress.block.pulses,
             duration_s=progress.block.pulses / settings.physics.pulse_rate_hz,
-            sifted_bits=int(key.total),
-            test_bits=int(test.total),
-            errors_key_basis=int(key.errors),
-            errors_test_basis=int(test.errors),
+            sifted_bits=int(counts.key.total),
+            test_bits=int(counts.test.total),
+            errors_key_basis=int(counts.key.errors),
+            errors_test_basis=int(counts.test.errors),
             leaked_bits=progress.leaked_bits,
             replies_bits=progress.replies_bits,
             verification_bits=VALUE_BITS,

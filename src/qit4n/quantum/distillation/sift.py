@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.physics.finite_key import BasisCounts
-from qit4n.quantum.emulated.light import DECOY, KEY_BASIS, TEST_BASIS
+from qit4n.physics.finite_key import BasisCounts, Counts
+from qit4n.quantum.emulated.light import KEY_BASIS, TEST_BASIS
 
 Bits = NDArray[np.uint8]
 
@@ -39,39 +39,38 @@ class Block:
 
     key: Bits
     key_intensities: Bits
-    test_counts: tuple[int, int]
-    test_errors: tuple[int, int]
+    key_counts: tuple[int, ...]
+    test_counts: tuple[int, ...]
+    test_errors: tuple[int, ...]
     pulses: int
 
     def __repr__(self) -> str:
         """Amounts only."""
         return f"Block({self.key.size} key bits, test counts {self.test_counts}, {self.pulses} pulses)"
 
-    def key_counts(self) -> tuple[int, int]:
-        """Key-basis detections of signal and decoy."""
-        return by_intensity(self.key_intensities)
+    def key_errors(self, wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+        """Wrong key-basis bits by intensity."""
+        return by_intensity(self.key_intensities[wrong], len(self.key_counts))
 
-    def counts(self, key_errors: tuple[int, int], test_errors: tuple[int, int]) -> tuple[BasisCounts, BasisCounts]:
+    def counts(self, key_errors: tuple[int, ...], test_errors: tuple[int, ...]) -> Counts:
         """What parameter estimation needs, given the errors."""
-        return basis_counts(self.key_counts(), key_errors), basis_counts(self.test_counts, test_errors)
+        return Counts(
+            key=BasisCounts(detections=self.key_counts, wrong=key_errors),
+            test=BasisCounts(detections=self.test_counts, wrong=test_errors),
+        )
 
 
-def basis_counts(found: tuple[int, int], errors: tuple[int, int]) -> BasisCounts:
-    """Counts of one basis from (signal, decoy) pairs."""
-    return BasisCounts(signal=found[0], decoy=found[1], signal_errors=errors[0], decoy_errors=errors[1])
-
-
-def by_intensity(intensities: Bits) -> tuple[int, int]:
-    """How many are signals, how many decoys."""
-    decoys = int(np.count_nonzero(intensities == DECOY))
-    return intensities.size - decoys, decoys
+def by_intensity(intensities: Bits, kinds: int) -> tuple[int, ...]:
+    """How many there are of each of ``kinds`` intensities."""
+    return tuple(int(one) for one in np.bincount(intensities, minlength=kinds))
 
 
 class SiftedBuffer:
     """Sifted detections that wait to become a block, in the order of their slots."""
 
-    def __init__(self) -> None:
+    def __init__(self, intensities: int) -> None:
         """Empty; the first block begins at slot 0."""
+        self._intensities = intensities
         self._parts: list[Kept] = []
         self._start = 0
         self.key_bits = 0
@@ -98,8 +97,9 @@ class SiftedBuffer:
         return Block(
             key=taken.bits[key],
             key_intensities=taken.intensities[key],
-            test_counts=by_intensity(taken.intensities[test]),
-            test_errors=by_intensity(wrong),
+            key_counts=by_intensity(taken.intensities[key], self._intensities),
+            test_counts=by_intensity(taken.intensities[test], self._intensities),
+            test_errors=by_intensity(wrong, self._intensities),
             pulses=pulses,
         )
 

@@ -70,7 +70,7 @@ class TransmitterSession(Session):
         sifted = messages.Sifted(
             first_slot=message.first_slot,
             kept=pack(kept.astype(np.uint8)),
-            intensities=pack(intensities),
+            intensities=messages.pack_intensities(intensities, self.intensities),
             test_bits=pack(bits[bases == TEST_BASIS]),
         )
         return [self.say(sifted)]
@@ -79,12 +79,11 @@ class TransmitterSession(Session):
         block = self.sifted.cut(self.settings.block_bits)
         if block is None:
             raise ProtocolError("the receiver reports a block that is not full")
-        errors = (message.signal, message.decoy)
-        if any(not 0 <= wrong <= found for wrong, found in zip(errors, block.test_counts, strict=True)):
+        if any(not 0 <= wrong <= found for wrong, found in zip(message.errors, block.test_counts, strict=True)):
             raise ProtocolError("more errors reported than bits tested")
         self.last_block = max(self.last_block + 1, int(now * 1000))
-        self.progress = Progress(block=block, number=self.last_block, test_errors=errors)
-        _, test = self.counts()
+        self.progress = Progress(block=block, number=self.last_block, test_errors=message.errors, key_errors=())
+        test = self.counts().test
         self.check_qber(test.error_rate, "test")
         self.state = "correcting"
         self._start = messages.StartBlock(
@@ -129,12 +128,10 @@ class TransmitterSession(Session):
 
     def _on_verified(self, message: messages.Verified, _now: float) -> list[Action]:
         progress = self.working()
-        errors = (message.signal, message.decoy)
-        if any(not 0 <= wrong <= found for wrong, found in zip(errors, progress.block.key_counts(), strict=True)):
+        if any(not 0 <= wrong <= found for wrong, found in zip(message.errors, progress.block.key_counts, strict=True)):
             raise ProtocolError("more errors reported than bits corrected")
-        progress.key_errors = errors
-        key, _ = self.counts()
-        self.check_qber(key.error_rate, "key")
+        progress.key_errors = message.errors
+        self.check_qber(self.counts().key.error_rate, "key")
         length = self.length().length_bits // 8 * 8
         seed = self._entropy((seed_bits(progress.block.key.size, length) + 7) // 8)
         self.amplify(length, seed)

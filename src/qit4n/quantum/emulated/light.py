@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 BIT, BASIS = 1, 2
 KEY_BASIS, TEST_BASIS = 0, 1
-SIGNAL, DECOY = 0, 1
 MOST_PULSES = 1 << 32
 
 _SLOT_BYTES = 4

@@ -1,4 +1,4 @@
-"""Emulated transmitter: a pulsed laser with two intensities and random BB84 states."""
+"""Emulated transmitter: a pulsed laser with signal and decoy intensities and random BB84 states."""
 
 from collections import deque
 
@@ -11,10 +11,8 @@ from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.quantum.emulated.light import (
     BASIS,
     BIT,
-    DECOY,
     KEY_BASIS,
     MOST_PULSES,
-    SIGNAL,
     TEST_BASIS,
     Light,
     Prepared,
@@ -32,11 +30,10 @@ class EmulatedTransmitter:
         self._next_slot = 0
         self._first_known = 0
         self._emitted: deque[tuple[NDArray[np.int64], Prepared]] = deque()
-        detectable = [share * -np.expm1(-mu * link.transmittance) for share, mu in link.intensities]
-        dark = [share * np.exp(-mu * link.transmittance) for share, mu in link.intensities]
-        self._detectable = float(sum(detectable))
-        self._decoy_if_light = detectable[DECOY] / self._detectable if self._detectable else 0.0
-        self._decoy_if_dark = dark[DECOY] / sum(dark)
+        shares, self._means = (np.array(one) for one in zip(*link.intensities, strict=True))
+        dark = np.exp(-self._means * link.transmittance)
+        self._if_light, self._if_dark = np.cumsum(shares * (1.0 - dark)), np.cumsum(shares * dark)
+        self._detectable = float(self._if_light[-1])
 
     def emit(self, pulses: int) -> Light:
         """The next ``pulses`` pulses.
@@ -47,9 +44,8 @@ class EmulatedTransmitter:
         if not 0 < pulses <= MOST_PULSES:
             raise ValueError(f"a segment has 1 to 2^32 pulses, not {pulses}")
         offsets = successes(pulses, self._detectable, self._dice)
-        prepared = self._draw(offsets.size, self._decoy_if_light)
-        means = np.array([mu for _, mu in self._link.intensities]) * self._link.transmittance
-        photons = truncated_poisson(means[prepared.intensities], self._dice)
+        prepared = self._draw(offsets.size, self._if_light)
+        photons = truncated_poisson(self._means[prepared.intensities] * self._link.transmittance, self._dice)
         first = self._next_slot
         self._next_slot += pulses
         self._emitted.append((first + offsets, prepared))
@@ -73,7 +69,7 @@ class EmulatedTransmitter:
             ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
         """
         self._check(slots)
-        answer = self._draw(slots.size, self._decoy_if_dark)
+        answer = self._draw(slots.size, self._if_dark)
         for known, record in self._emitted:
             hit, place = locate(known, slots)
             answer.bits[hit] = record.bits[place]
@@ -98,10 +94,11 @@ class EmulatedTransmitter:
         if np.any(slots[1:] <= slots[:-1]):
             raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
 
-    def _draw(self, count: int, decoy: float) -> Prepared:
+    def _draw(self, count: int, shares: NDArray[np.float64]) -> Prepared:
+        """Random states; ``shares`` are the cumulated weights of the intensities."""
         test = self._dice.random(count) >= self._link.key_basis_probability
         return Prepared(
             bits=self._dice.integers(0, 2, count, np.uint8),
             bases=np.where(test, TEST_BASIS, KEY_BASIS).astype(np.uint8),
-            intensities=np.where(self._dice.random(count) < decoy, DECOY, SIGNAL).astype(np.uint8),
+            intensities=np.searchsorted(shares[:-1], self._dice.random(count) * shares[-1], "right").astype(np.uint8),
         )

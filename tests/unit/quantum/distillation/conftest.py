@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.finite_key import Intensities
 from qit4n.quantum.distillation import session
 from qit4n.quantum.distillation.receiver import ReceiverSession
 from qit4n.quantum.distillation.transmitter import TransmitterSession
@@ -15,9 +16,7 @@ from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
 LINK = DecoyBB84(
     pulse_rate_hz=1e7,
-    signal_intensity=0.355,
-    decoy_intensity=0.1,
-    signal_probability=0.24,
+    source=Intensities(means=(0.355, 0.1), probabilities=(0.24, 0.76)),
     key_basis_probability=0.69,
     channel_loss_db=3.0,
     receiver_loss_db=1.0,

@@ -9,13 +9,14 @@ import pytest
 
 from qit4n.errors import ProtocolError, QitError
 from qit4n.physics.decoy_bb84 import predict
+from qit4n.physics.finite_key import Intensities
 from qit4n.quantum.distillation import messages
 from qit4n.quantum.emulated.eavesdropper import InterceptResend
 
 
 def test_both_ends_deliver_the_same_blocks(pair):
     """Several blocks in a row are equal at both ends, differ from each other, and are as long as the account says."""
-    run = pair().run(blocks=3)
+    run = pair(seed=2).run(blocks=3)
     ours, theirs = run.delivered["transmitter"], run.delivered["receiver"]
     assert [key.material for key in ours] == [key.material for key in theirs]
     assert len({key.material for key in ours}) == 3
@@ -25,6 +26,32 @@ def test_both_ends_deliver_the_same_blocks(pair):
         assert key.account.sifted_bits == 50_000
         assert key.account.errors_key_basis == same.account.errors_key_basis > 0
     assert run.aborts == {"transmitter": [], "receiver": []}
+
+
+def test_two_decoys_run_through_the_whole_chain(pair, link):
+    """A source of three intensities makes the same blocks at both ends, by the proof for two decoys."""
+    source = Intensities(means=(0.45, 0.12, 0.0), probabilities=(0.5, 0.35, 0.15))
+    run = pair(physics=replace(link, source=source), block_bits=200_000).run(blocks=1)
+    key, same = (run.delivered[end][0] for end in ("transmitter", "receiver"))
+    assert key.material == same.material
+    assert key.account.key_bits == 8 * len(key.material) > 0
+    assert (key.account.protocol, key.account.proof[:8]) == ("two-decoy BB84", "Lim 2014")
+    for message in run.sent:
+        if isinstance(message, messages.ReportErrors | messages.Verified):
+            assert len(message.errors) == 3
+
+
+@pytest.mark.parametrize("kinds", [2, 3, 4])
+def test_intensities_travel_packed(kinds):
+    """As many bits as needed for each; what is no intensity is refused."""
+    intensities = np.arange(1001, dtype=np.uint8) % kinds
+    packed = messages.pack_intensities(intensities, kinds)
+    assert len(packed) == (1001 * (kinds - 1).bit_length() + 7) // 8
+    assert np.array_equal(messages.unpack_intensities(packed, 1001, kinds), intensities)
+    with pytest.raises(ProtocolError):
+        messages.unpack_intensities(packed, 1009, kinds)
+    with pytest.raises(ProtocolError, match="none of 3"):
+        messages.unpack_intensities(b"\xff", 4, 3)
 
 
 def test_the_final_key_is_not_biased(pair):
@@ -140,7 +167,7 @@ def test_unexpected_messages_are_refused_by_name_and_state(pair):
         messages.Announce(first_slot=0, pulses=1, slots=b"\5\0\0\0", bases=b"\0"),
         messages.Announce(first_slot=0, pulses=10, slots=b"", bases=b"\0\0"),
         messages.Announce(first_slot=-5, pulses=10, slots=b"\1\0\0\0", bases=b"\0"),
-        messages.ReportErrors(signal=0, decoy=0),
+        messages.ReportErrors(errors=(0, 0)),
     ],
 )
 def test_malformed_messages_are_refused_without_a_crash(pair, message):

@@ -7,6 +7,7 @@ import pytest
 from numpy.random import default_rng
 
 from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.finite_key import Intensities
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
@@ -38,9 +39,7 @@ def link():
     def make(**changes):
         values = {
             "pulse_rate_hz": 1e8,
-            "signal_intensity": 0.5,
-            "decoy_intensity": 0.15,
-            "signal_probability": 0.6,
+            "source": Intensities(means=(0.5, 0.15), probabilities=(0.6, 0.4)),
             "key_basis_probability": 0.7,
             "channel_loss_db": 10.0,
             "receiver_loss_db": 1.0,

@@ -21,7 +21,7 @@ def test_error_rate_grows_by_a_quarter_of_the_fraction(link, emulate, fraction, 
     run = emulate(physics, 40_000_000, seed=5, attack=attack)
     sifted, errors = run.sifted(basis)
     expected = clicks(physics)
-    rate = (expected.signal_errors + expected.decoy_errors) / expected.per_gate
+    rate = sum(expected.wrong) / expected.per_gate
     rate += fraction * (0.25 - rate / 2)
     assert abs(errors - sifted * rate) < 4.5 * math.sqrt(sifted * rate)
 

@@ -5,16 +5,19 @@ import math
 import pytest
 
 from qit4n.physics.decoy_bb84 import clicks, predict
-from qit4n.physics.finite_key import BasisCounts, Counts, finite_key
+from qit4n.physics.finite_key import BasisCounts, Counts, Intensities, finite_key
 from qit4n.physics.rates import binary_entropy
-from qit4n.quantum.emulated.light import DECOY, KEY_BASIS, SIGNAL, TEST_BASIS
+from qit4n.quantum.emulated.light import KEY_BASIS, TEST_BASIS
 
 SIGMAS = 4.5
+BRIGHT = Intensities(means=(1.8, 0.15), probabilities=(0.6, 0.4))
+TWO_DECOYS = Intensities(means=(0.5, 0.15, 0.01), probabilities=(0.6, 0.25, 0.15))
 
 DETECTORS = {
     "ideal": {},
     "dark counts": {"dark_count_probability": 1e-3},
-    "bright, many photons": {"channel_loss_db": 0.0, "detector_efficiency": 0.9, "signal_intensity": 1.8},
+    "bright, many photons": {"channel_loss_db": 0.0, "detector_efficiency": 0.9, "source": BRIGHT},
+    "two decoys": {"source": TWO_DECOYS, "dark_count_probability": 1e-4},
     "dead time": {"dead_time_s": 5e-7},
     "afterpulses": {"afterpulse_probability": 0.2},
     "afterpulses at once": {"afterpulse_probability": 0.2, "trap_lifetime_s": 0.0, "dead_time_s": 2e-7},
@@ -22,7 +25,7 @@ DETECTORS = {
     "afterpulses on bright light": {
         "channel_loss_db": 0.0,
         "detector_efficiency": 0.9,
-        "signal_intensity": 1.8,
+        "source": BRIGHT,
         "afterpulse_probability": 0.5,
         "trap_lifetime_s": 0.0,
     },
@@ -52,10 +55,7 @@ def test_counts_follow_the_closed_form(link, emulate, name):
     _close(run.slots.size, run.pulses * expected.per_gate, spread)
     for basis, key in ((KEY_BASIS, True), (TEST_BASIS, False)):
         gates = run.pulses * physics.matching_bases(key=key)
-        for intensity, counts, errors in (
-            (SIGNAL, expected.signal, expected.signal_errors),
-            (DECOY, expected.decoy, expected.decoy_errors),
-        ):
+        for intensity, (counts, errors) in enumerate(zip(expected.detections, expected.wrong, strict=True)):
             found, wrong = run.sifted(basis, intensity)
             _close(found, gates * counts, spread)
             _close(wrong, gates * errors, spread)
@@ -103,8 +103,8 @@ LINKS = {
 
 
 def _basis(run, basis):
-    (signal, signal_errors), (decoy, decoy_errors) = run.sifted(basis, SIGNAL), run.sifted(basis, DECOY)
-    return BasisCounts(signal=signal, decoy=decoy, signal_errors=signal_errors, decoy_errors=decoy_errors)
+    detections, wrong = zip(*(run.sifted(basis, intensity) for intensity in range(2)), strict=True)
+    return BasisCounts(detections=detections, wrong=wrong)
 
 
 def _counted_key(run, physics, options):
