@@ -187,16 +187,13 @@ private:
 
 class Frame {
 public:
-    Frame(const Plan &plan, const u64 *key) : plan_(plan), passes_(plan.passes) {
+    // `key`: the words of the frame, which get the corrected ones when it is done.
+    Frame(const Plan &plan, u64 *key) : plan_(plan), key_(key), passes_(plan.passes) {
         passes_[0].hold(key, plan.words, plan.padded(0));
     }
 
     bool done() const { return done_; }
     u64 corrected() const { return corrected_; }
-    void key(u64 *to) {
-        for (u32 i = 0; i < plan_.words; ++i) to[i] = passes_[0].word(i).bits;
-    }
-
     // Say the own parities of the nodes that are next. Returns their number; 0 when nothing is left to ask.
     u64 ask(Writer &out) {
         asked_.clear();
@@ -264,6 +261,7 @@ private:
 
     u64 start_passes(Writer &out) {
         if (started_ == plan_.passes) {
+            for (u32 i = 0; i < plan_.words; ++i) key_[i] = passes_[0].word(i).bits;
             done_ = true;
             return 0;
         }
@@ -420,6 +418,7 @@ private:
     }
 
     const Plan &plan_;
+    u64 *key_;
     std::vector<Pass> passes_;
     std::vector<Entry> entries_, found_;
     std::vector<Asked> asked_;
@@ -433,12 +432,13 @@ private:
 class Cascade {
 public:
     // `key`: frames of `words` words of 64 bits one after the other, the last filled up with zeros by the caller.
-    Cascade(Array<std::uint8_t> key, u32 words, Array<std::uint8_t> levels, u32 sequential, u32 waves,
+    // At most `flight` frames are at work at once; when one is done the next begins.
+    Cascade(Array<std::uint8_t> key, u32 words, Array<std::uint8_t> levels, u32 sequential, u32 waves, u32 flight,
             Array<u32> orders, Array<u32> shifts, bool corrects)
-        : corrects_(corrects) {
+        : flight_(flight), corrects_(corrects) {
         const u32 passes = static_cast<u32>(levels.size());
-        if (!words || !passes || sequential < 1 || !waves || sequential > passes || orders.size() != passes * words ||
-            shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
+        if (!words || !passes || sequential < 1 || sequential > passes || !waves || !flight ||
+            orders.size() != passes * words || shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
             throw std::invalid_argument("the arrays of a Cascade do not fit its sizes");
         plan_ = {words, passes, sequential, waves, {}, {}, {}, {}};
         plan_.levels.assign(levels.data(), levels.data() + passes);
@@ -447,13 +447,8 @@ public:
         plan_.places.resize(orders.size());
         for (u32 pass = 0; pass < passes; ++pass)
             for (u32 i = 0; i < words; ++i) plan_.places[pass * words + plan_.orders[pass * words + i]] = i;
-        nb::gil_scoped_release unlocked;
-        const std::size_t frames = key.size() / 8 / words;
-        std::vector<u64> one(words);
-        for (std::size_t i = 0; i < frames; ++i) {
-            std::memcpy(one.data(), key.data() + i * 8 * words, 8 * std::size_t{words});
-            frames_.emplace_back(plan_, one.data());
-        }
+        key_.resize(key.size() / 8);
+        std::memcpy(key_.data(), key.data(), key.size());
     }
     Cascade(const Cascade &) = delete;
 
@@ -461,8 +456,20 @@ public:
         {
             nb::gil_scoped_release unlocked;
             said_.clear();
-            for (Frame &frame : frames_)
-                if (!frame.done()) asked_bits_ += frame.ask(said_);
+            const std::size_t frames = key_.size() / plan_.words;
+            std::size_t kept = 0;
+            for (auto &frame : active_) {
+                asked_bits_ += frame->ask(said_);
+                if (frame->done())
+                    corrected_ += frame->corrected();
+                else
+                    active_[kept++] = std::move(frame);
+            }
+            active_.resize(kept);
+            for (; active_.size() < flight_ && next_ < frames; ++next_) {
+                active_.push_back(std::make_unique<Frame>(plan_, key_.data() + next_ * plan_.words));
+                asked_bits_ += active_.back()->ask(said_);
+            }
         }
         return nb::bytes(said_.bytes().data(), said_.bytes().size());
     }
@@ -471,32 +478,26 @@ public:
         if (other.size() != said_.bytes().size()) throw std::invalid_argument("the parities answer another question");
         nb::gil_scoped_release unlocked;
         Reader in(reinterpret_cast<const std::uint8_t *>(other.c_str()), other.size());
-        for (Frame &frame : frames_)
-            if (!frame.done()) frame.learn(in, corrects_);
+        for (auto &frame : active_) frame->learn(in, corrects_);
     }
 
+    // The key, once nothing is left to ask.
     void key(Output<std::uint8_t> out) {
-        const std::size_t each = 8 * std::size_t{plan_.words};
-        if (out.size() != frames_.size() * each) throw std::invalid_argument("the key has another length");
-        std::vector<u64> one(plan_.words);
-        for (std::size_t i = 0; i < frames_.size(); ++i) {
-            frames_[i].key(one.data());
-            std::memcpy(out.data() + i * each, one.data(), each);
-        }
+        if (out.size() != key_.size() * 8) throw std::invalid_argument("the key has another length");
+        std::memcpy(out.data(), key_.data(), out.size());
     }
 
     u64 asked_bits() const { return asked_bits_; }
-    u64 corrected() const {
-        u64 sum = 0;
-        for (const Frame &frame : frames_) sum += frame.corrected();
-        return sum;
-    }
+    u64 corrected() const { return corrected_; }
 
 private:
     Plan plan_;
-    std::vector<Frame> frames_;
+    std::vector<u64> key_;
+    std::vector<std::unique_ptr<Frame>> active_;
+    std::size_t next_ = 0;
     Writer said_;
-    u64 asked_bits_ = 0;
+    u64 asked_bits_ = 0, corrected_ = 0;
+    u32 flight_;
     bool corrects_;
 };
 
@@ -504,7 +505,7 @@ private:
 
 void bind_cascade(nb::module_ &module) {
     nb::class_<Cascade>(module, "Cascade")
-        .def(nb::init<Array<std::uint8_t>, u32, Array<std::uint8_t>, u32, u32, Array<u32>, Array<u32>, bool>())
+        .def(nb::init<Array<std::uint8_t>, u32, Array<std::uint8_t>, u32, u32, u32, Array<u32>, Array<u32>, bool>())
         .def("ask", &Cascade::ask)
         .def("learn", &Cascade::learn)
         .def("key", &Cascade::key)

@@ -5,9 +5,9 @@ hundred times slower. Both are used alike: :meth:`ask` gives the own parities of
 frames, :meth:`learn` takes the other end's parities of the same nodes; no bytes from :meth:`ask` mean done.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class Schedule:
         levels: block size of each pass, as a power of two.
         sequential: so many passes start one after the other, the others together.
         waves: in so many waves the odd blocks of a pass are searched.
+        flight: at most so many frames are at work at once; when one is done the next begins.
         orders: for each pass the permutation of the words; (passes, words).
         shifts: for each pass the rotation of each of the 64 columns; (passes, 64), below ``words``.
     """
@@ -38,11 +39,12 @@ class Schedule:
     levels: tuple[int, ...]
     sequential: int
     waves: int
+    flight: int
     orders: Words
     shifts: Words
 
 
-def schedule(words: int, seed: int, levels: tuple[int, ...], sequential: int, waves: int) -> Schedule:
+def schedule(words: int, seed: int, levels: tuple[int, ...], *, sequential: int, waves: int, flight: int) -> Schedule:
     """Permutations from a public seed; that of the first pass is the identity.
 
     In pass p, bit c of word j is bit c of word ``orders[p, (j + shifts[p, c]) mod words]``. They come from the raw
@@ -55,7 +57,9 @@ def schedule(words: int, seed: int, levels: tuple[int, ...], sequential: int, wa
     for number in range(1, len(levels)):
         orders[number] = np.argsort(source.random_raw(words), kind="stable")
         shifts[number] = source.random_raw(WORD_BITS) % np.uint64(words)
-    return Schedule(words=words, levels=levels, sequential=sequential, waves=waves, orders=orders, shifts=shifts)
+    return Schedule(
+        words=words, levels=levels, sequential=sequential, waves=waves, flight=flight, orders=orders, shifts=shifts
+    )
 
 
 class Cascade(Protocol):
@@ -80,7 +84,7 @@ class Cascade(Protocol):
         """
 
     def key(self, into: Packed) -> None:
-        """Write the key, corrected so far, into an array of its size."""
+        """Write the key, corrected once nothing is left to ask, into an array of its size."""
 
 
 def cascade(key: Packed, plan: Schedule, *, corrects: bool) -> Cascade:
@@ -88,11 +92,14 @@ def cascade(key: Packed, plan: Schedule, *, corrects: bool) -> Cascade:
     native = kernels()
     if native is None:
         return CascadeTwin(key, plan, corrects=corrects)
-    levels = np.array(plan.levels, np.uint8)
-    found: Cascade = native.Cascade(
-        key, plan.words, levels, plan.sequential, plan.waves, plan.orders.ravel(), plan.shifts.ravel(), corrects
-    )
+    found: Cascade = compiled_cascade(native, key, plan, corrects=corrects)
     return found
+
+
+def compiled_cascade(native: Any, key: Packed, plan: Schedule, *, corrects: bool) -> Any:
+    """One end by the kernel of one instruction set."""
+    levels, orders, shifts = np.array(plan.levels, np.uint8), plan.orders.ravel(), plan.shifts.ravel()
+    return native.Cascade(key, plan.words, levels, plan.sequential, plan.waves, plan.flight, orders, shifts, corrects)
 
 
 def _inferred(number: int, level: int) -> int:
@@ -144,14 +151,20 @@ class _Frame:
         self.done = not self._own
         return self._own
 
-    def learn(self, other: Iterator[int], *, corrects: bool) -> None:
+    @property
+    def said(self) -> int:
+        """Number of parities said last."""
+        return len(self._own)
+
+    def learn(self, other: Sequence[int], *, corrects: bool) -> None:
+        """Take the other end's parities."""
+        differences = [own ^ one for own, one in zip(self._own, other, strict=True)]
         if not self._asked:
-            own = iter(self._own)
+            rest = iter(differences)
             while self._starting < len(self._passes):
-                self._learn_blocks(self._starting, own, other)
+                self._learn_blocks(self._starting, rest)
                 self._starting += 1
             return
-        differences = [own ^ next(other) for own in self._own]
         found = [half for one, odd in zip(self._asked, differences, strict=True) if (half := self._split(one, odd))]
         for one in found:
             self._correct(one, corrects=corrects)
@@ -190,11 +203,11 @@ class _Frame:
             count = (size >> level) - _inferred(number, level)
             self._own += np.bitwise_xor.reduce(ordered.reshape(-1, 1 << level), axis=1)[:count].tolist()
 
-    def _learn_blocks(self, number: int, own: Iterator[int], other: Iterator[int]) -> None:
+    def _learn_blocks(self, number: int, differences: Iterator[int]) -> None:
         level, current, last = self._plan.levels[number], self._passes[number], 0
         blocks = current.bits.size >> level
         for index in range(blocks):
-            odd = last if index == blocks - _inferred(number, level) else next(own) ^ next(other)
+            odd = last if index == blocks - _inferred(number, level) else next(differences)
             last ^= odd
             if odd:
                 self._list(_Leaf(number, index << level, level))
@@ -252,36 +265,39 @@ class CascadeTwin:
             places.append((inverse[rows] - shift[columns].astype(np.int64)) % plan.words * WORD_BITS + columns)
         bits = np.unpackbits(words.view(np.uint8), bitorder="little").reshape(len(words), -1)
         self._frames = [_Frame(plan, frame.copy(), places) for frame in bits]
+        self._flight = plan.flight
+        self._active: list[_Frame] = []
+        self._next = 0
         self._corrects = corrects
         self._said = 0
         self.asked_bits = 0
 
     @property
     def corrected(self) -> int:
-        """Errors found so far."""
-        return sum(frame.corrected for frame in self._frames)
+        """Errors found in the frames that are done."""
+        return sum(frame.corrected for frame in self._frames if frame.done)
 
     def ask(self) -> bytes:
         """See :class:`Cascade`."""
-        said = b""
-        for frame in self._frames:
-            if not frame.done:
-                parities = frame.ask()
-                self.asked_bits += len(parities)
-                said += np.packbits(np.array(parities, np.uint8), bitorder="little").tobytes()
-        self._said = len(said)
-        return said
+        said = [frame.ask() for frame in self._active]
+        self._active = [frame for frame in self._active if not frame.done]
+        while len(self._active) < self._flight and self._next < len(self._frames):
+            self._active.append(self._frames[self._next])
+            said.append(self._active[-1].ask())
+            self._next += 1
+        self.asked_bits += sum(map(len, said))
+        packed = b"".join(np.packbits(np.array(one, np.uint8), bitorder="little").tobytes() for one in said)
+        self._said = len(packed)
+        return packed
 
     def learn(self, other: bytes) -> None:
         """See :class:`Cascade`."""
         if len(other) != self._said:
             raise ValueError("the parities answer another question")
         bits, at = np.unpackbits(np.frombuffer(other, np.uint8), bitorder="little"), 0
-        for frame in self._frames:
-            if not frame.done:
-                count = len(frame._own)  # noqa: SLF001
-                frame.learn(iter(bits[at : at + count].tolist()), corrects=self._corrects)
-                at += -(-count // 8) * 8
+        for frame in self._active:
+            frame.learn(bits[at : at + frame.said].tolist(), corrects=self._corrects)
+            at += -(-frame.said // 8) * 8
 
     def key(self, into: Packed) -> None:
         """See :class:`Cascade`."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qit4n.kernels.cascade import WORD_BITS, CascadeTwin, schedule
+from qit4n.kernels.cascade import WORD_BITS, CascadeTwin, compiled_cascade, schedule
 from qit4n.kernels.compiled import levels
 
 LEVELS = levels()
@@ -13,8 +13,7 @@ LEVELS = levels()
 
 def compiled(level, key, plan, *, corrects):
     """One end, by the kernel of one instruction set."""
-    sizes, orders, shifts = np.array(plan.levels, np.uint8), plan.orders.ravel(), plan.shifts.ravel()
-    return LEVELS[level].Cascade(key, plan.words, sizes, plan.sequential, plan.waves, orders, shifts, corrects)
+    return compiled_cascade(LEVELS[level], key, plan, corrects=corrects)
 
 
 def same_conversation(level, plan, frames, qber, seed):
@@ -49,19 +48,20 @@ def same_conversation(level, plan, frames, qber, seed):
     qber=st.floats(0.0, 0.15),
     first=st.integers(1, 7),
     waves=st.integers(1, 4),
+    flight=st.integers(1, 3),
     seed=st.integers(0, 2**31),
 )
-def test_equal_to_the_twin(level, words, frames, qber, first, waves, seed):
+def test_equal_to_the_twin(level, words, frames, qber, first, waves, flight, seed):
     """Any frames and schedules, blocks within words and across them."""
     half = max(1, (WORD_BITS * words - 1).bit_length() - 1)
     sizes = tuple(min(one, half) for one in (first, first + 2, first + 4, half, half, half))
-    same_conversation(level, schedule(words, seed, sizes, 3, waves), frames, qber, seed)
+    same_conversation(level, schedule(words, seed, sizes, sequential=3, waves=waves, flight=flight), frames, qber, seed)
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_equal_to_the_twin_at_full_size(level):
     """Frames of 65 536 bits: nothing is left."""
-    plan = schedule(1024, 7, (5, 9, 12, *[15] * 10), 3, 2)
+    plan = schedule(1024, 7, (5, 9, 12, *[15] * 10), sequential=3, waves=2, flight=2)
     assert same_conversation(level, plan, 2, 0.03, 1) == 0
 
 
@@ -69,7 +69,7 @@ def test_equal_to_the_twin_at_full_size(level):
 def test_a_false_answer_ends_too(level):
     """Whatever the other end says, a correction comes to an end, and both kinds do the same."""
     dice = np.random.default_rng(2)
-    plan = schedule(32, 1, (4, 7, 9, 10, 10), 3, 2)
+    plan = schedule(32, 1, (4, 7, 9, 10, 10), sequential=3, waves=2, flight=1)
     key = dice.integers(0, 256, 8 * plan.words, np.uint8)
     ends = [compiled(level, key, plan, corrects=True), CascadeTwin(key, plan, corrects=True)]
     for _ in range(20_000):
@@ -86,7 +86,7 @@ def test_a_false_answer_ends_too(level):
 
 def test_permutations_are_the_same_everywhere():
     """They are public and fixed by the seed: the first words of a known one."""
-    plan = schedule(10, 42, (3, 5), 2, 1)
+    plan = schedule(10, 42, (3, 5), sequential=2, waves=1, flight=1)
     assert plan.orders.tolist() == [list(range(10)), plan.orders[1].tolist()]
     assert sorted(plan.orders[1].tolist()) == list(range(10))
     raw = np.random.PCG64(42).random_raw(10 + WORD_BITS)

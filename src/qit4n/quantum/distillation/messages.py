@@ -40,6 +40,7 @@ class StartBlock(Message, frozen=True, kw_only=True):
     seed: int
     qber: float
     waves: int
+    flight: int
     one_time_key: str
 
 

@@ -36,6 +36,8 @@ SEQUENTIAL = 3
 LEAST_QBER = 1e-3
 FIRST_BLOCK_SHIFT = 0.3
 DISTANT_S = 1e-3
+ROUND_TRIPS = 500
+RATE_BPS = 150e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +49,14 @@ class Plan:
         seed: seed of the permutations.
         qber: expected error rate.
         waves: blocks of a pass are searched in so many waves; more waves leak less and take more round trips.
+        flight: frames of a group that are at work at once.
     """
 
     size: int
     seed: int
     qber: float
-    waves: int = 2
+    waves: int
+    flight: int
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.
@@ -60,8 +64,10 @@ class Plan:
         Raises:
             ProtocolError: no bits, no waves, or an error rate out of range.
         """
-        if self.size < 1 or not 0.0 <= self.qber <= 1.0 or not 1 <= self.waves <= 16:  # noqa: PLR2004
-            raise ProtocolError(f"no plan for {self.size} bits, error rate {self.qber}, {self.waves} waves")
+        if self.size < 1 or not 0.0 <= self.qber <= 1.0 or not 1 <= self.waves <= 16 or self.flight < 1:  # noqa: PLR2004
+            raise ProtocolError(
+                f"no plan for {self.size} bits, error rate {self.qber}, {self.waves} waves, {self.flight} in flight"
+            )
 
     @property
     def frames(self) -> int:
@@ -84,7 +90,7 @@ class Plan:
     @cached_property
     def schedule(self) -> Schedule:
         """What the kernel needs to know."""
-        return schedule(self.words, self.seed, self.levels, SEQUENTIAL, self.waves)
+        return schedule(self.words, self.seed, self.levels, sequential=SEQUENTIAL, waves=self.waves, flight=self.flight)
 
     @property
     def groups(self) -> list[slice]:
@@ -94,9 +100,16 @@ class Plan:
         return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
-def waves_for(round_trip_s: float | None) -> int:
-    """More waves where round trips cost little."""
-    return 2 if round_trip_s is None or round_trip_s < DISTANT_S else 1
+def plan_for(size: int, seed: int, qber: float, round_trip_s: float | None) -> Plan:
+    """The plan for a link with a given round trip (None: not known yet).
+
+    Between distant ends, fewer waves, and so many frames in flight that work does not wait for answers: those of
+    ``RATE_BPS`` in the round trips that a frame takes.
+    """
+    if round_trip_s is None or round_trip_s < DISTANT_S:
+        return Plan(size=size, seed=seed, qber=qber, waves=2, flight=GROUP_FRAMES)
+    flight = math.ceil(round_trip_s * ROUND_TRIPS * RATE_BPS / (FRAME_BITS * MOST_GROUPS))
+    return Plan(size=size, seed=seed, qber=qber, waves=1, flight=max(GROUP_FRAMES, flight))
 
 
 class Reconciliation:

@@ -187,7 +187,13 @@ class Session(ABC):
     def correct(self, message: messages.StartBlock) -> Reconciliation:
         """Begin the correction of the block at work."""
         progress = self.working()
-        plan = Plan(size=progress.block.key.size, seed=message.seed, qber=message.qber, waves=message.waves)
+        plan = Plan(
+            size=progress.block.key.size,
+            seed=message.seed,
+            qber=message.qber,
+            waves=message.waves,
+            flight=message.flight,
+        )
         key = np.packbits(progress.block.key)
         progress.correction = Reconciliation(key, plan, corrects=self.role == RECEIVER)
         return progress.correction

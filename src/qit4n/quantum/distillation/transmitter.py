@@ -18,7 +18,7 @@ from qit4n.kernels.toeplitz import seed_bits
 from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
-from qit4n.quantum.distillation.reconcile import waves_for
+from qit4n.quantum.distillation.reconcile import plan_for
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
 from qit4n.quantum.distillation.sift import Kept
 from qit4n.quantum.emulated.light import TEST_BASIS, Prepared
@@ -86,11 +86,14 @@ class TransmitterSession(Session):
         test = self.counts().test
         self.check_qber(test.error_rate, "test")
         self.state = "correcting"
+        seed = int.from_bytes(self._entropy(SEED_BYTES))
+        plan = plan_for(block.key.size, seed, test.error_rate, self._round_trip_s)
         self._start = messages.StartBlock(
             block=self.last_block,
-            seed=int.from_bytes(self._entropy(SEED_BYTES)),
-            qber=test.error_rate,
-            waves=waves_for(self._round_trip_s),
+            seed=seed,
+            qber=plan.qber,
+            waves=plan.waves,
+            flight=plan.flight,
             one_time_key=self._next_key(),
         )
         self.correct(self._start)

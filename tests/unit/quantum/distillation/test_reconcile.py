@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from qit4n.errors import ProtocolError
 from qit4n.physics.finite_key import binary_entropy
-from qit4n.quantum.distillation.reconcile import FRAME_BITS, Plan, Reconciliation, waves_for
+from qit4n.quantum.distillation.reconcile import FRAME_BITS, Plan, Reconciliation, plan_for
 
 
 def ends(size, qber, seed, expected=None, waves=2):
@@ -15,7 +15,7 @@ def ends(size, qber, seed, expected=None, waves=2):
     dice = np.random.default_rng(seed)
     key = dice.integers(0, 2, size, np.uint8)
     errors = (dice.random(size) < qber).astype(np.uint8)
-    plan = Plan(size=size, seed=seed, qber=expected or qber, waves=waves)
+    plan = Plan(size=size, seed=seed, qber=expected or qber, waves=waves, flight=16)
     reference = Reconciliation(np.packbits(key), plan, corrects=False)
     corrector = Reconciliation(np.packbits(key ^ errors), plan, corrects=True)
     return key, errors, reference, corrector
@@ -102,7 +102,14 @@ def test_more_waves_leak_less_and_take_longer():
     messages = [converse(*both[2:]) for both in (few, many)]
     assert few[3].leaked_bits > many[3].leaked_bits
     assert messages[0] < messages[1]
-    assert waves_for(0.01) < waves_for(1e-5) == waves_for(None)
+
+
+def test_distant_ends_have_more_in_flight():
+    """The plan follows the round trip, once it is known."""
+    near, unknown, far = (plan_for(10**8, 1, 0.02, round_trip) for round_trip in (1e-5, None, 0.01))
+    assert near == unknown
+    assert far.waves < near.waves
+    assert far.flight > 10 * near.flight
 
 
 def test_a_group_that_is_not_at_work_is_refused():
@@ -133,8 +140,10 @@ def test_a_claim_to_be_done_too_early_is_refused():
         reference.finish()
 
 
-@pytest.mark.parametrize("values", [{"size": 0}, {"qber": 1.1}, {"qber": float("nan")}, {"waves": 0}, {"waves": 99}])
+@pytest.mark.parametrize(
+    "values", [{"size": 0}, {"qber": 1.1}, {"qber": float("nan")}, {"waves": 0}, {"waves": 99}, {"flight": 0}]
+)
 def test_impossible_plans_are_refused(values):
     """What the other end proposes is checked."""
     with pytest.raises(ProtocolError, match="no plan"):
-        Plan(**({"size": 100, "seed": 1, "qber": 0.02} | values))
+        Plan(**({"size": 100, "seed": 1, "qber": 0.02, "waves": 1, "flight": 1} | values))
