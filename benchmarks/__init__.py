@@ -4,6 +4,7 @@ Values are in base units (bit/s, 1/s, s, byte), for one process on one core unle
 is what was measured beside it in the same run, ``limit`` what counting says is possible; either may be missing.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -34,3 +35,8 @@ def processor_seconds(work: Callable[[], object]) -> float:
     start = time.thread_time()
     work()
     return time.thread_time() - start
+
+
+def missing_peer(name: str) -> None:
+    """Say on standard error that a peer is not installed; its ratio is then missing."""
+    print(f"{name} is not installed; make bench installs it", file=sys.stderr)

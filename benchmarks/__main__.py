@@ -9,6 +9,7 @@ from benchmarks import Benchmark, distillation, light, supply
 ALL: dict[str, Benchmark] = {
     "detections": light.detections,
     "cascade": distillation.cascade,
+    "cascade-distant": distillation.cascade_distant,
     "amplify": distillation.amplify,
     "distil": distillation.distil,
     "supply": supply.supply,

@@ -1,13 +1,13 @@
 """Error correction by Cascade (Brassard and Salvail 1993), with sub-block reuse and many frames in flight.
 
-A block is cut into frames of about 65 536 bits, and these into groups. In each round both ends say their own parities
+A block is cut into frames of 65 536 bits at most, and these into groups. In each round both ends say their own parities
 of the same nodes of a group's frames; ``qit4n.kernels.cascade`` finds from the differences what is asked next, at
 both ends alike, and the corrector (receiver) flips what is found. Each group has its own rounds, so that the frames
 of a group share a round trip, and the ends work on one group while another is on its way.
 
 Block sizes were chosen by measurement for efficiency at few round trips, near those of Martinez-Mateo et al.,
 arXiv:1407.3257: the first holds about one error, the second is eight or sixteen times as large, then 4096 bits, then
-halves of the frame. The halves are cheap and together; each lets a left pair of errors pass with probability 1/2.
+halves (or thirds) of the frame, all at once; each of these lets a left pair of errors pass with probability 1/2.
 
 **Leakage.** Every parity that the reference reveals is counted; an inferred one is none. Tupkary and Luetkenhaus,
 arXiv:2307.00576, show that what the corrector says must not be ignored: here its parities are those of the reference
@@ -71,8 +71,8 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        """Number of frames."""
-        return max(1, round(self.size / FRAME_BITS))
+        """Number of frames, of ``FRAME_BITS`` at most."""
+        return -(-self.size // FRAME_BITS)
 
     @property
     def words(self) -> int:
@@ -82,7 +82,7 @@ class Plan:
     @property
     def levels(self) -> tuple[int, ...]:
         """Block sizes of the passes as powers of two."""
-        half = max(1, math.ceil(math.log2(WORD_BITS * self.words)) - 1)
+        half = (WORD_BITS * self.words).bit_length() - 2  # two blocks or three
         first = max(2, math.floor(math.log2(1.0 / max(self.qber, LEAST_QBER)) + FIRST_BLOCK_SHIFT))
         second = first + (4 if first < WORD_LEVEL else 3)
         return tuple(min(level, half) for level in (first, second, max(12, second + 2), *([half] * HALVES)))
