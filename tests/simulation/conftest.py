@@ -38,6 +38,9 @@ def account(bits):
     return kq1.SecurityAccount(
         protocol="test",
         proof="none",
+        concentration="none",
+        reconciliation="none",
+        abort_rules=(),
         epsilon_secrecy=0.0,
         epsilon_correctness=0.0,
         epsilon_authentication=0.0,

@@ -1,17 +1,23 @@
-"""``qit key``: get keys over ETSI GS QKD 014, as an application does."""
+"""``qit key``: get keys over ETSI GS QKD 014, as an application does, and see what is claimed of them."""
 
+import asyncio
 import base64
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.table import Table
 
-from qit4n.errors import KeyRequestError, UnknownNetworkError
+from qit4n.errors import KeyRequestError, QitError, UnknownNetworkError
+from qit4n.node.controller import ask
 from qit4n.node.processes import network_of, state_directory
+from qit4n.refpoints import kq1, mc
 from qit4n.service.client import KMEClient, SharedKey
 
-app = typer.Typer(help="Get keys over ETSI GS QKD 014.", no_args_is_help=True)
+app = typer.Typer(help="Get keys over ETSI GS QKD 014, and see what is claimed of them.", no_args_is_help=True)
 
 As = Annotated[str, typer.Option("--as", help="SAE ID of the asking application")]
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]
@@ -107,3 +113,67 @@ def status(
         )
     except KeyError as error:
         raise KeyRequestError(200, f"the KME's Status lacks {error}") from error
+
+
+@app.command()
+def account(
+    link: Annotated[str, typer.Argument(help="id of a QKD link")],
+    state: State = None,
+    json_: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """Show the security account of a link: what is claimed of its key, and from which figures."""
+    directory = state_directory(state)
+    network = network_of(directory)
+    if link not in {one.id for one in network.links}:
+        names = ", ".join(one.id for one in network.links)
+        raise UnknownNetworkError(f"network {network.name} has no link {link}; its links: {names}")
+    found = asyncio.run(ask(network, directory, mc.AskAccount(link=link)))
+    if not isinstance(found, mc.AccountStatus):
+        raise QitError("the controller answered something else than an account")
+    if json_:
+        print(msgspec.json.encode(found).decode())
+    elif found.account is None or found.account.last is None:
+        print(f"link {link} ({' - '.join(found.ends)}) has made no key yet")
+    else:
+        Console().print(account_tables(found.link, found.account, found.account.last))
+
+
+def account_tables(link: str, total: kq1.LinkAccount, last: kq1.SecurityAccount) -> Group:
+    """The account for a terminal: the claim, then the figures of the last block and of all."""
+    claim = Table(title=f"Security account of link {link}", title_justify="left", box=None, show_header=False)
+    claim.add_column(style="dim", no_wrap=True)
+    claim.add_column()
+    for name, text in (
+        ("protocol", last.protocol),
+        ("proof", last.proof),
+        ("concentration bound", last.concentration),
+        ("error correction", last.reconciliation),
+        ("verification", f"{last.verification_bits}-bit polynomial hash, drawn after correction (Poly1305)"),
+        ("authentication", last.authentication),
+        ("refused", "; ".join(last.abort_rules)),
+        ("attacks covered", "coherent; the key is composable"),
+    ):
+        claim.add_row(name, text)
+    figures = Table(box=SIMPLE_HEAD, pad_edge=False)
+    figures.add_column("")
+    for name in ("last block", f"all {total.blocks} blocks"):
+        figures.add_column(name, justify="right", no_wrap=True)
+    for name, each, all_ in (
+        ("emulated time", f"{last.duration_s:.3g} s", f"{total.duration_s:.4g} s"),
+        ("sifted bits, key basis", f"{last.sifted_bits:,}", f"{total.sifted_bits:,}"),
+        ("test bits", f"{last.test_bits:,}", ""),
+        ("QBER, key basis", f"{last.qber:.3%}", ""),
+        ("phase error, at most", f"{last.phase_error_bound:.3%}", ""),
+        ("single photons, at least", f"{last.single_photon_bound:,.0f}", ""),
+        ("leaked by the reference", f"{last.leaked_bits:,}", f"{total.leaked_bits:,}"),
+        ("said by the corrector", f"{last.replies_bits:,}", f"{total.replies_bits:,}"),
+        ("verification value", f"{last.verification_bits:,}", f"{total.verification_bits:,}"),
+        ("secret bits handed over", f"{last.key_bits:,}", f"{total.key_bits:,}"),
+        ("secret bits for authentication", f"{last.authentication_bits:,}", f"{total.authentication_bits:,}"),
+        ("epsilon secrecy", f"{last.epsilon_secrecy:.2e}", f"{total.epsilon_secrecy:.2e}"),
+        ("epsilon correctness", f"{last.epsilon_correctness:.2e}", f"{total.epsilon_correctness:.2e}"),
+        ("epsilon authentication", f"{last.epsilon_authentication:.2e}", f"{total.epsilon_authentication:.2e}"),
+        ("epsilon, sum", f"{last.epsilon:.2e}", f"{total.epsilon:.2e}"),
+    ):
+        figures.add_row(name, each, all_)
+    return Group(claim, figures)

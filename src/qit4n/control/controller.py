@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qit4n.control import alarms, routing
+from qit4n.errors import ProtocolError
 from qit4n.network.model import Demand, Network
 from qit4n.refpoints import ck, mc
 
@@ -79,6 +80,16 @@ class Controller:
             pools=tuple(self._pool_status(pair, bits, found) for pair, bits in self._targets.items()),
             alarms=tuple(self._alarms.values()),
         )
+
+    def answer(self, question: mc.McQuestion, now: float) -> mc.McAnswer:
+        """Mc: what an operator asks."""
+        if isinstance(question, mc.AskStatus):
+            return self.status(now)
+        link = next((one for one in self._network.links if one.id == question.link), None)
+        if link is None:
+            raise ProtocolError(f"an operator asks for link {question.link}, which is not in {self._network.name}")
+        known = self._link_report(link.ends[0], link.id)
+        return mc.AccountStatus(link=link.id, ends=link.ends, account=known.account if known else None)
 
     def _live_graph(self, now: float) -> tuple[tuple[str, ...], dict[tuple[str, str], float]]:
         live = tuple(site.id for site in self._network.sites if self.up(site.id, now))

@@ -20,7 +20,7 @@ import msgspec
 
 from qit4n.errors import OutOfKeyError, ProtocolError
 from qit4n.keys.step import Control, Send, Step
-from qit4n.keys.store import Erase, HeadRecord, Put, SlabRecord
+from qit4n.keys.store import Erase, HeadRecord, LinkAccountRecord, Put, SlabRecord
 from qit4n.pools.keypool import Cut, KeyPool
 from qit4n.refpoints import kq1, kq2, kx
 
@@ -40,6 +40,7 @@ class LinkStock:
     receive: KeyPool = field(default_factory=KeyPool)
     pending: dict[str, SlabRecord] = field(default_factory=dict)
     offered: dict[str, kx.OfferSlab] = field(default_factory=dict)
+    account: kq1.LinkAccount = field(default_factory=kq1.LinkAccount)
     running: bool = True
     offered_at: float = 0.0
 
@@ -99,6 +100,8 @@ class KMA:
         step = Step()
         for name, material in ((f"{key.block}a", key.material[:half]), (f"{key.block}b", key.material[half:])):
             step.extend(self._receive_slab(stock, name, material, now))
+        stock.account = stock.account.plus(key.account)
+        step.writes.append(Put(LinkAccountRecord(key=key.link, account=stock.account)))
         step.extend(self._run_or_rest(stock))
         return step
 

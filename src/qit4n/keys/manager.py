@@ -15,7 +15,7 @@ from qit4n.keys.kma import KMA, LinkStock
 from qit4n.keys.ksa import KSA
 from qit4n.keys.relay import Relay
 from qit4n.keys.step import Step
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeyRecord, SlabRecord, Store
+from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeyRecord, LinkAccountRecord, SlabRecord, Store
 from qit4n.network.model import Network
 from qit4n.refpoints import ak, ck, kq1, kx
 
@@ -28,8 +28,10 @@ class KeyManager:
     def __init__(self, network: Network, site: str, entropy: Entropy, store: Store) -> None:
         """Load the store; nothing is sent before the first input."""
         heads = {record.key: record.position for record in store.load(HeadRecord)}
+        accounts = {record.key: record.account for record in store.load(LinkAccountRecord)}
         stocks = [
             LinkStock(
+                account=accounts.get(link.id, kq1.LinkAccount()),
                 link=link.id,
                 peer=link.ends[1] if link.ends[0] == site else link.ends[0],
                 leads=link.ends[0] == site,

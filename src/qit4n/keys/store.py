@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
-from qit4n.refpoints import Sensitive
+from qit4n.refpoints import Sensitive, kq1
 
 
 class Record(Sensitive, frozen=True, kw_only=True):
@@ -44,6 +44,14 @@ class ChunkRecord(Record, frozen=True, kw_only=True):
     material: bytes
     trusted: tuple[str, ...] = ()
     relayed_at: float = 0.0
+
+
+class LinkAccountRecord(Record, frozen=True, kw_only=True):
+    """The security account of all blocks of a link; ``key`` is the link."""
+
+    kind: ClassVar[str] = "link-account"
+
+    account: kq1.LinkAccount
 
 
 class HeadRecord(Record, frozen=True, kw_only=True):

@@ -52,7 +52,7 @@ class ControllerProcess:
         if hello.purpose == "ck" and identity.role == "site":
             await self._serve_site(identity.id, frames.retype(ck.SiteReport))
         elif hello.purpose == "mc" and identity.role == "operator":
-            await self._serve_operator(frames.retype(mc.AskStatus))
+            await self._serve_operator(frames.retype(mc.McQuestion))
         else:
             raise ProtocolError(f"{identity.role} {identity.id} may not open a {hello.purpose} connection")
 
@@ -70,12 +70,20 @@ class ControllerProcess:
 
     async def _serve_operator(self, frames: Frames[Message]) -> None:
         while True:
-            await frames.receive()
-            await frames.send(self._controller.status(self._clock.now()))
+            question = await frames.receive()
+            await frames.send(self._controller.answer(question, self._clock.now()))  # type: ignore[arg-type]
 
 
 async def ask_status(network: Network, state: Path) -> mc.NetworkStatus:
-    """Ask the running controller for the state of the network, with the operator's certificate.
+    """Ask the running controller for the state of the network; errors as :func:`ask`."""
+    answer = await ask(network, state, mc.AskStatus())
+    if not isinstance(answer, mc.NetworkStatus):
+        raise QitError("the controller answered something else than a status")
+    return answer
+
+
+async def ask(network: Network, state: Path, question: mc.McQuestion) -> mc.McAnswer:
+    """Ask the running controller, with the operator's certificate.
 
     Raises:
         PeerUnreachableError: no controller answers.
@@ -84,17 +92,14 @@ async def ask_status(network: Network, state: Path) -> mc.NetworkStatus:
     host, port = network.controller_host, network.controller_port()
     try:
         frames = await connect(host, port, context, role="controller", name=network.name, hello=Hello(purpose="mc"))
-        answers = frames.retype(mc.NetworkStatus)
+        answers = frames.retype(mc.McAnswer)
         try:
-            await answers.send(mc.AskStatus())
+            await answers.send(question)
             async with asyncio.timeout(5):
-                status = await answers.receive()
+                return await answers.receive()  # type: ignore[return-value]
         finally:
             await answers.close()
     except (OSError, EOFError, TimeoutError) as error:
         raise PeerUnreachableError(
             f"no controller of network {network.name} answers at {host}:{port}; start it: qit up"
         ) from error
-    if not isinstance(status, mc.NetworkStatus):
-        raise QitError("the controller answered something else than a status")
-    return status

@@ -229,6 +229,7 @@ class SiteProcess:
                     sendable_bits=8 * stock.send.available_bytes,
                     receivable_bits=8 * stock.receive.available_bytes,
                     module=self._modules[stock.link].state,
+                    account=stock.account,
                 )
                 for stock in manager.kma.stocks.values()
             ),

@@ -20,6 +20,11 @@ from dataclasses import dataclass
 from qit4n.physics.rates import binary_entropy
 
 
+CONCENTRATION = (
+    "Hoeffding's inequality per intensity; random sampling without replacement (Fung et al. 2010) to the phase"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proof:
     """Constants of a security proof: ``eps_i = eps_sec / parts``, and the length's cost of secrecy in bits."""

@@ -1,6 +1,7 @@
 """Ck: QKDN controller to key manager (ITU-T Y.3802, Q.4164): what there is, and over which path to relay."""
 
 from qit4n.refpoints import Message
+from qit4n.refpoints.kq1 import LinkAccount
 from qit4n.refpoints.kq2 import ModuleState
 
 
@@ -12,6 +13,7 @@ class LinkReport(Message, frozen=True, kw_only=True):
     sendable_bits: int
     receivable_bits: int
     module: ModuleState
+    account: LinkAccount
 
 
 class PoolReport(Message, frozen=True, kw_only=True):

@@ -7,11 +7,22 @@ class SecurityAccount(Message, frozen=True, kw_only=True):
     """What is claimed of one distilled block, and from which figures; it travels with the block.
 
     ``epsilon_secrecy`` + ``epsilon_correctness`` + ``epsilon_authentication`` bound the distance from an
-    ideal key. Counts are those that entered the finite-key length.
+    ideal key (universal composability: the bounds of blocks add). Counts are those that entered the finite-key length.
+
+    Attributes:
+        proof: whose proof, with reference.
+        concentration: the bound that turns counts into expectations, by name.
+        reconciliation: method of error correction, and why it was chosen.
+        leaked_bits: bits about the key that the reference revealed for error correction.
+        replies_bits: bits that the corrector said, functions of the reference's and of the error pattern.
+        abort_rules: a block is refused if one of these holds.
     """
 
     protocol: str
     proof: str
+    concentration: str
+    reconciliation: str
+    abort_rules: tuple[str, ...]
     epsilon_secrecy: float
     epsilon_correctness: float
     epsilon_authentication: float
@@ -31,9 +42,45 @@ class SecurityAccount(Message, frozen=True, kw_only=True):
     authentication_bits: int
 
     @property
+    def epsilon(self) -> float:
+        """Bound on the distance of the block from an ideal key."""
+        return self.epsilon_secrecy + self.epsilon_correctness + self.epsilon_authentication
+
+    @property
     def qber(self) -> float:
         """Quantum bit error rate in the key basis, after error correction (exact, 0..1)."""
         return self.errors_key_basis / self.sifted_bits if self.sifted_bits else 0.0
+
+
+class LinkAccount(Message, frozen=True, kw_only=True):
+    """What is claimed of all key of a link since its pools began: sums over its blocks, and the last block."""
+
+    blocks: int = 0
+    duration_s: float = 0.0
+    sifted_bits: int = 0
+    leaked_bits: int = 0
+    replies_bits: int = 0
+    verification_bits: int = 0
+    key_bits: int = 0
+    authentication_bits: int = 0
+    epsilon_secrecy: float = 0.0
+    epsilon_correctness: float = 0.0
+    epsilon_authentication: float = 0.0
+    last: SecurityAccount | None = None
+
+    @property
+    def epsilon(self) -> float:
+        """Bound on the distance of all key of the link from ideal key."""
+        return self.epsilon_secrecy + self.epsilon_correctness + self.epsilon_authentication
+
+    def plus(self, block: SecurityAccount) -> "LinkAccount":
+        """The account with one more block."""
+        sums = {
+            name: getattr(self, name) + getattr(block, name)
+            for name in self.__struct_fields__
+            if name not in {"blocks", "last"}
+        }
+        return LinkAccount(blocks=self.blocks + 1, last=block, **sums)
 
 
 class QKDKey(Sensitive, frozen=True, kw_only=True):

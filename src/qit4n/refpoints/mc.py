@@ -1,10 +1,25 @@
 """Mc: manager (or an operator's tool) to QKDN controller (ITU-T Y.3802): the state of the whole network."""
 
 from qit4n.refpoints import Message
+from qit4n.refpoints.kq1 import LinkAccount
 
 
 class AskStatus(Message, frozen=True, kw_only=True):
     """Tell the state of the network."""
+
+
+class AskAccount(Message, frozen=True, kw_only=True):
+    """Tell the security account of a link."""
+
+    link: str
+
+
+class AccountStatus(Message, frozen=True, kw_only=True):
+    """Answer to :class:`AskAccount`: what the transmitter's end has counted, None while it was never heard of."""
+
+    link: str
+    ends: tuple[str, str]
+    account: LinkAccount | None
 
 
 class Alarm(Message, frozen=True, kw_only=True):
@@ -67,3 +82,7 @@ class NetworkStatus(Message, frozen=True, kw_only=True):
     links: tuple[LinkStatus, ...]
     pools: tuple[PoolStatus, ...]
     alarms: tuple[Alarm, ...]
+
+
+McQuestion = AskStatus | AskAccount
+McAnswer = NetworkStatus | AccountStatus

@@ -70,6 +70,14 @@ class Plan:
             )
 
     @property
+    def reason(self) -> str:
+        """The method and why it is so, for people."""
+        way = (
+            "several waves, since round trips cost little" if self.waves > 1 else "one wave, since the ends are distant"
+        )
+        return f"Cascade for error rate {self.qber:.2%} in {way}; {self.flight} frames of a group in flight"
+
+    @property
     def frames(self) -> int:
         """Number of frames, of ``FRAME_BITS`` at most."""
         return -(-self.size // FRAME_BITS)

@@ -16,7 +16,7 @@ import numpy as np
 from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.kernels.toeplitz import toeplitz_hash
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.physics.finite_key import Counts, FiniteKey, finite_key
+from qit4n.physics.finite_key import CONCENTRATION, Counts, FiniteKey, finite_key
 from qit4n.quantum.distillation import messages
 from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
 from qit4n.quantum.distillation.reconcile import Packed, Plan, Reconciliation
@@ -255,7 +255,15 @@ class Session(ABC):
         counts = self.counts()
         return kq1.SecurityAccount(
             protocol=found.proof.protocol,
-            proof=f"{found.proof.name}: {found.proof.reference}; Hoeffding bounds",
+            proof=f"{found.proof.name}: {found.proof.reference}",
+            concentration=CONCENTRATION,
+            reconciliation=self.correction().plan.reason,
+            abort_rules=(
+                f"QBER above {settings.max_qber:.1%} in either basis",
+                "finite-key length below that of the next one-time key",
+                "verification value differs",
+                "a tag does not fit",
+            ),
             epsilon_secrecy=settings.epsilon_secrecy,
             epsilon_correctness=settings.epsilon_correctness,
             epsilon_authentication=2.0 * collision_probability(progress.covered_bytes),
