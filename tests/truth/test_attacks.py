@@ -248,6 +248,17 @@ def test_what_a_trojan_horse_reads_is_paid_for(leaked):
     assert 0.0 < told < float(binary_entropy(attacks.trojan_horse_phase_error(0.0, 1.0, leaked)))
 
 
+@pytest.mark.parametrize("leaked", [1e-3, 0.1, 0.7])
+@pytest.mark.parametrize("error", [0.0, 0.02])
+def test_phase_error_is_that_of_equation_7(leaked, error):
+    """The form without cancellation is the printed one; from half of the yield on nothing is known."""
+    seen = (1.0 - math.exp(-leaked) * math.cos(leaked)) / 2.0 / 0.9
+    printed = error + 4.0 * seen * (1.0 - seen) * (1.0 - 2.0 * error)
+    printed += 4.0 * (1.0 - 2.0 * seen) * math.sqrt(seen * (1.0 - seen) * error * (1.0 - error))
+    assert attacks.trojan_horse_phase_error(error, 0.9, leaked) == pytest.approx(min(0.5, printed), rel=1e-12)
+    assert attacks.trojan_horse_phase_error(error, 1e-5, leaked) == 0.5
+
+
 def test_no_leak_is_no_attack():
     """Without a leak the rate is the asymptotic one but for its vacuum term; every leak costs key."""
     free = float(rates.decoy_rate([(1.0, 0.5)], 0.01, DARK, 0.01, efficiency=1.2))
