@@ -6,6 +6,8 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qit4n.physics import bbm92
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.bounds import plob
 from qit4n.physics.decoy_bb84 import DecoyBB84, asymptotic_rate, predict
 from qit4n.physics.finite_key import Intensities
@@ -128,3 +130,65 @@ def test_prediction_is_always_finite_and_ordered(link):
     assert 0.0 <= found.secret_rate_bps <= found.sifted_rate_bps < math.inf
     assert 0.0 <= found.qber <= 0.5 + 1e-12
     assert found.sifted_rate_bps <= link.pulse_rate_hz
+
+
+@st.composite
+def pair_links(draw):
+    """Sources of pairs anywhere between two receivers, 0 to 60 dB."""
+    return BBM92(
+        pulse_rate_hz=draw(st.sampled_from([1e6, 1e8, 1e9])),
+        pairs_per_pulse=draw(st.floats(1e-3, 1.0)),
+        losses_db=(draw(st.floats(0.0, 30.0)), draw(st.floats(0.0, 30.0))),
+        detector_efficiency=draw(st.floats(0.05, 1.0)),
+        dark_count_probability=draw(st.floats(0.0, 1e-5)),
+        misalignment=draw(st.floats(0.0, 0.2)),
+        key_basis_probability=draw(st.floats(0.3, 0.95)),
+    )
+
+
+def _predict_pairs(link, block_bits):
+    options = {"epsilon_secrecy": 1e-9, "epsilon_correctness": 1e-15, "reconciliation_efficiency": EFFICIENCY}
+    return bbm92.predict(link, block_bits=block_bits, **options)
+
+
+@fixed
+@given(pair_links(), blocks)
+def test_pairs_finite_below_asymptotic_below_capacity(link, block_bits):
+    """Key per pulse: finite blocks below infinite ones, those below the capacity of two modes over both arms."""
+    finite = _predict_pairs(link, block_bits).secret_rate_bps / link.pulse_rate_hz
+    limit = bbm92.asymptotic_rate(link, reconciliation_efficiency=EFFICIENCY)
+    one, other = link.transmittances
+    assert finite <= limit <= 2.0 * float(plob(min(one, other)))
+
+
+@fixed
+@given(
+    pair_links(),
+    blocks,
+    st.sampled_from([("losses_db", 3.0), ("dark_count_probability", 1e-5), ("misalignment", 0.01)]),
+    st.floats(0.01, 2.0),
+)
+def test_pairs_loss_and_noise_never_help(link, block_bits, more, factor):
+    """More loss of both arms, dark counts or misalignment, no more key."""
+    name, step = more
+    value = getattr(link, name)
+    changed = tuple(one + factor * step for one in value) if name == "losses_db" else value + factor * step
+    better, worse = (_predict_pairs(one, block_bits) for one in (link, dataclasses.replace(link, **{name: changed})))
+    assert worse.secret_rate_bps <= better.secret_rate_bps + 1.0 / better.block_duration_s
+
+
+@fixed
+@given(pair_links(), st.integers(10_000, 10**9), st.floats(1.0, 100.0))
+def test_pairs_larger_blocks_never_hurt(link, block_bits, factor):
+    """Larger blocks, no less key per second but for the rounding."""
+    small, large = _predict_pairs(link, block_bits), _predict_pairs(link, int(block_bits * factor) + 1)
+    assert small.secret_rate_bps <= large.secret_rate_bps + 1.0 / small.block_duration_s
+
+
+@fixed
+@given(pair_links(), blocks, st.floats(0.11, 0.5))
+def test_pairs_eleven_percent_is_the_end(link, block_bits, misalignment):
+    """Above 11 % of errors there is no key, however large the block; errors never exceed one half."""
+    found = _predict_pairs(dataclasses.replace(link, misalignment=misalignment), block_bits)
+    assert 0.11 <= found.qber <= 0.5 + 1e-12
+    assert found.secret_rate_bps == 0.0

@@ -49,7 +49,6 @@ def _plain(one: Problem) -> dict[str, str | int]:
 
 
 def _summary(network: Network) -> dict[str, Any]:
-    predictions = {link.id: predict(network, link) for link in network.links}
     return {
         "name": network.name,
         "sites": len(network.sites),
@@ -57,14 +56,16 @@ def _summary(network: Network) -> dict[str, Any]:
         "applications": len(network.applications),
         "demands": len(network.demands),
         "links": {
-            link: {
+            link.id: {
+                "protocol": network.modules[link.module].protocol,
                 "secret_rate_bps": found.secret_rate_bps,
                 "qber": found.qber,
                 "sifted_rate_bps": found.sifted_rate_bps,
                 "key_bits_per_block": found.key_bits_per_block,
                 "block_duration_s": found.block_duration_s,
             }
-            for link, found in predictions.items()
+            for link in network.links
+            for found in (predict(network, link),)
         },
     }
 
@@ -76,10 +77,10 @@ def _describe(network: Network) -> None:
         f"{len(network.applications)} applications, {len(network.demands)} demands"
     )
     for link in network.links:
-        found = predict(network, link)
+        found, protocol = predict(network, link), network.modules[link.module].protocol
         note = "" if found.secret_rate_bps else "  <- no key: too lossy or noisy, or block_bits too small"
         print(
-            f"  {link.id}: {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: "
+            f"  {link.id}: {protocol}, {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: "
             f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, "
             f"a block each {found.block_duration_s:.3g} s{note}"
         )

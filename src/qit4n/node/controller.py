@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
+from typing import cast
 
 from qit4n.adapters import tls
 from qit4n.adapters.frames import Frames, Hello
@@ -96,7 +97,7 @@ async def ask(network: Network, state: Path, question: mc.McQuestion) -> mc.McAn
         try:
             await answers.send(question)
             async with asyncio.timeout(5):
-                return await answers.receive()  # type: ignore[return-value]
+                return cast("mc.McAnswer", await answers.receive())
         finally:
             await answers.close()
     except (OSError, EOFError, TimeoutError) as error:

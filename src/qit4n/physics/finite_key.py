@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 from qit4n.physics.rates import binary_entropy
 
-
 CONCENTRATION = (
     "Hoeffding's inequality per intensity; random sampling without replacement (Fung et al. 2010) to the phase"
 )

@@ -36,7 +36,7 @@ def test_a_good_file_is_summed_up_and_its_links_are_predicted():
     lines = run("secoqc")[0].splitlines()
     assert lines[0] == "secoqc: 6 sites, 8 links, 202.28 km, 6 applications, 15 demands"
     assert len(lines) == 9
-    assert all("predicted, QBER 1." in line for line in lines[1:])
+    assert all("one-decoy-bb84" in line and "predicted, QBER 1." in line for line in lines[1:])
 
 
 def test_all_problems_come_in_one_error(broken):
@@ -66,6 +66,7 @@ def test_json_of_a_good_file_carries_the_prediction():
     document = json.loads(output)
     assert (code, document["ok"], document["problems"], document["warnings"]) == (0, True, [], [])
     link = document["network"]["links"]["east-west"]
+    assert link["protocol"] == "one-decoy-bb84"
     assert 1e4 < link["secret_rate_bps"] < link["sifted_rate_bps"]
     assert link["key_bits_per_block"] == pytest.approx(link["secret_rate_bps"] * link["block_duration_s"])
 

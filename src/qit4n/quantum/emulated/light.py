@@ -79,11 +79,15 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class Detections:
-    """What the receiver detected: slots (int64, ascending), its bases and bits (uint8). Secret, so it has no repr."""
+    """What the receiver detected: slots (int64, ascending), its bases and bits (uint8). Secret, so it has no repr.
+
+    ``double_clicks`` of them had both detectors fire and got a random bit.
+    """
 
     slots: NDArray[np.int64]
     bases: NDArray[np.uint8]
     bits: NDArray[np.uint8]
+    double_clicks: int
 
     def __repr__(self) -> str:
         """The amount only."""

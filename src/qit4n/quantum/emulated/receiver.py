@@ -51,7 +51,8 @@ class EmulatedReceiver:
             fired[locate(counts, gates)[0]] |= 1 << detector
         strays = np.flatnonzero(accepted.afterpulses)
         fired[strays] |= np.uint8(1) << self._dice.integers(0, 2, strays.size, np.uint8)
-        return Detections(slots=gates, bases=bases, bits=self._bits(fired))
+        doubles = int(np.count_nonzero(fired == BOTH))
+        return Detections(slots=gates, bases=bases, bits=self._bits(fired), double_clicks=doubles)
 
     def _dark_counts(self, gates: int) -> NDArray[np.int64]:
         return successes(gates, self._link.dark_count_probability, self._dice)
