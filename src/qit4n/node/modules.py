@@ -25,7 +25,7 @@ from qit4n.network.model import Link, Network
 from qit4n.node.journal import Journal
 from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
-from qit4n.quantum.distillation import session
+from qit4n.quantum.distillation import messages, session
 from qit4n.quantum.link import physics_of, predict
 from qit4n.refpoints import Message, kq1, kq2
 
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 0.2
 RATE_BLOCKS = 20
+FEW_BYTES = 2048
 
 T = TypeVar("T")
 Deliver = Callable[[kq1.QKDKey, Step], Awaitable[None]]
@@ -112,10 +113,16 @@ class ModuleDriver(ABC):
     async def step(self, channel: Frames[Any], work: Callable[..., Sequence[session.Action]], *inputs: Any) -> None:
         """One step of the session: compute, then carry out its actions in order, each durable before the next.
 
-        Steps never overlap: messages leave in the order in which the transcript has them.
+        Steps never overlap: messages leave in the order in which the transcript has them. A few parities are no work
+        for a thread, and there are thousands of such rounds in a block.
         """
         async with self._in_order:
-            for action in await self.in_thread(work, *inputs):
+            match inputs:
+                case (messages.Parities(bits=bits), *_) if len(bits) <= FEW_BYTES:
+                    actions = work(*inputs)
+                case _:
+                    actions = await self.in_thread(work, *inputs)
+            for action in actions:
                 await self._perform(action, channel)
 
     async def _perform(self, action: session.Action, channel: Frames[Any]) -> None:
