@@ -13,8 +13,9 @@ from benchmarks.light import LINK
 from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
 from qit4n.physics.rates import binary_entropy
 from qit4n.quantum.distillation import session
+from qit4n.quantum.distillation.cascade import FRAME_BITS, CascadeEnd
 from qit4n.quantum.distillation.receiver import ReceiverSession
-from qit4n.quantum.distillation.reconcile import FRAME_BITS, Reconciliation, plan_for
+from qit4n.quantum.distillation.reconcile import choose
 from qit4n.quantum.distillation.transmitter import TransmitterSession
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
@@ -48,7 +49,7 @@ def noisy_pair(dice: np.random.Generator, bits: int, qber: float) -> tuple[NDArr
     return key, key ^ np.packbits(dice.random(bits) < qber)
 
 
-def converse(reference: Reconciliation, corrector: Reconciliation, clock: Clock) -> int:
+def converse(reference: CascadeEnd, corrector: CascadeEnd, clock: Clock) -> int:
     """Carry parities between both ends; the number of messages of one end."""
     waiting, count = deque(clock.run("corrector", corrector.begin)), 0
     while waiting:
@@ -66,9 +67,9 @@ def cascade(seed: int, size: int | None) -> Iterator[Result]:
     for qber in QBERS:
         key, noisy = noisy_pair(np.random.default_rng(seed), bits, qber)
         true = float(np.unpackbits(key ^ noisy).mean())
-        plan, clock = plan_for(bits, seed, qber, None), Clock()
-        reference = clock.run("reference", lambda key=key, plan=plan: Reconciliation(key, plan, corrects=False))
-        corrector = clock.run("corrector", lambda noisy=noisy, plan=plan: Reconciliation(noisy, plan, corrects=True))
+        (plan, _), clock = choose(bits, seed, qber, None), Clock()
+        reference = clock.run("reference", lambda key=key, plan=plan: CascadeEnd(key, plan, corrects=False))
+        corrector = clock.run("corrector", lambda noisy=noisy, plan=plan: CascadeEnd(noisy, plan, corrects=True))
         messages = converse(reference, corrector, clock)
         left = np.unpackbits(corrector.key() ^ key).reshape(-1, FRAME_BITS).any(axis=1).sum()
         name, entropy = f"cascade {qber:.0%}", float(binary_entropy(true))
@@ -108,10 +109,10 @@ def cascade_distant(seed: int, size: int | None) -> Iterator[Result]:
         bits = size or (1 << 26 if round_trip_s < 0.005 else 1 << 28)
         qber = 0.02
         key, noisy = noisy_pair(np.random.default_rng(seed), bits, qber)
-        plan, clock = plan_for(bits, seed, qber, round_trip_s), Clock()
+        (plan, _), clock = choose(bits, seed, qber, round_trip_s), Clock()
         ends = {
-            "reference": Reconciliation(key, plan, corrects=False),
-            "corrector": Reconciliation(noisy, plan, corrects=True),
+            "reference": CascadeEnd(key, plan, corrects=False),
+            "corrector": CascadeEnd(noisy, plan, corrects=True),
         }
         free = dict.fromkeys(ends, 0.0)
         waiting = deque((round_trip_s / 2, "reference", *said) for said in ends["corrector"].begin())

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
+from qit4n.quantum.distillation.reconcile import Plan
 from qit4n.refpoints import Message
 
 Bits = NDArray[np.uint8]
@@ -34,13 +35,11 @@ class ReportErrors(Message, frozen=True, kw_only=True):
 
 
 class StartBlock(Message, frozen=True, kw_only=True):
-    """Transmitter: number of the block, public plan of its correction, the one-time key to be used."""
+    """Transmitter: number of the block, public plan of its correction and why this one, the one-time key to be used."""
 
     block: int
-    seed: int
-    qber: float
-    waves: int
-    flight: int
+    plan: Plan
+    reason: str
     one_time_key: str
 
 

@@ -90,8 +90,8 @@ class ReceiverSession(Session):
     def _on_start(self, message: messages.StartBlock, _now: float) -> list[Action]:
         if message.one_time_key not in self.keys:
             return [self.say(messages.RefuseKey(one_time_key=message.one_time_key))]
-        if message.block <= self.last_block or not 0.0 <= message.qber <= 1.0:
-            raise ProtocolError(f"block {message.block} after {self.last_block}, error rate {message.qber}")
+        if message.block <= self.last_block:
+            raise ProtocolError(f"block {message.block} after {self.last_block}")
         progress = self.working()
         self.last_block = progress.number = message.block
         progress.one_time_key = message.one_time_key
@@ -115,7 +115,7 @@ class ReceiverSession(Session):
         verify.check(message.function, message.value, progress.key.tobytes())
         bits = progress.block.key
         progress.key_errors = progress.block.key_errors(np.unpackbits(progress.key, count=bits.size) != bits)
-        progress.leaked_bits = progress.replies_bits = correction.leaked_bits
+        progress.leaked_bits, progress.replies_bits = correction.leaked_bits, correction.replies_bits
         self.state = "amplifying"
         self.check_qber(self.counts().key.error_rate, "key")
         return [self.say(messages.Verified(errors=progress.key_errors))]

@@ -17,9 +17,10 @@ from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.kernels.toeplitz import toeplitz_hash
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import CONCENTRATION, Counts, FiniteKey, finite_key
-from qit4n.quantum.distillation import messages
+from qit4n.quantum.distillation import messages, reconcile
 from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
-from qit4n.quantum.distillation.reconcile import Packed, Plan, Reconciliation
+from qit4n.quantum.distillation.cascade import Packed
+from qit4n.quantum.distillation.reconcile import Correction
 from qit4n.quantum.distillation.sift import Block, SiftedBuffer
 from qit4n.quantum.distillation.verify import VALUE_BITS, collision_probability, unpaid_bits
 from qit4n.refpoints import kq1
@@ -89,7 +90,8 @@ class Progress:
     one_time_key: str = ""
     test_errors: tuple[int, ...]
     key_errors: tuple[int, ...]
-    correction: Reconciliation | None = field(default=None, repr=False)
+    correction: Correction | None = field(default=None, repr=False)
+    reason: str = ""
     key: Packed = field(default_factory=_no_bits, repr=False)
     final: Packed = field(default_factory=_no_bits, repr=False)
     leaked_bits: int = 0
@@ -177,25 +179,21 @@ class Session(ABC):
             raise ProtocolError(f"no block is at work at the {self.role}")
         return self.progress
 
-    def correction(self) -> Reconciliation:
+    def correction(self) -> Correction:
         """The correction that is under way."""
         found = self.working().correction
         if found is None:
             raise ProtocolError(f"no correction is under way at the {self.role}")
         return found
 
-    def correct(self, message: messages.StartBlock) -> Reconciliation:
+    def correct(self, message: messages.StartBlock) -> Correction:
         """Begin the correction of the block at work."""
         progress = self.working()
-        plan = Plan(
-            size=progress.block.key.size,
-            seed=message.seed,
-            qber=message.qber,
-            waves=message.waves,
-            flight=message.flight,
-        )
+        if message.plan.size != progress.block.key.size:
+            raise ProtocolError(f"a plan for {message.plan.size} bits, a block of {progress.block.key.size}")
         key = np.packbits(progress.block.key)
-        progress.correction = Reconciliation(key, plan, corrects=self.role == RECEIVER)
+        progress.correction = reconcile.begin(key, message.plan, corrects=self.role == RECEIVER)
+        progress.reason = message.reason
         return progress.correction
 
     def amplify(self, length: int, seed: bytes) -> None:
@@ -257,7 +255,7 @@ class Session(ABC):
             protocol=found.proof.protocol,
             proof=f"{found.proof.name}: {found.proof.reference}",
             concentration=CONCENTRATION,
-            reconciliation=self.correction().plan.reason,
+            reconciliation=progress.reason,
             abort_rules=(
                 f"QBER above {settings.max_qber:.1%} in either basis",
                 "finite-key length below that of the next one-time key",

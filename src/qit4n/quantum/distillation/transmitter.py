@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from qit4n.entropy import Entropy
 from qit4n.errors import BlockRefusedError, OutOfKeyError, ProtocolError
 from qit4n.kernels.toeplitz import seed_bits
-from qit4n.quantum.distillation import messages, verify
+from qit4n.quantum.distillation import messages, reconcile, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
-from qit4n.quantum.distillation.reconcile import plan_for
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
 from qit4n.quantum.distillation.sift import Kept
 from qit4n.quantum.emulated.light import TEST_BASIS, Prepared
@@ -87,14 +86,9 @@ class TransmitterSession(Session):
         self.check_qber(test.error_rate, "test")
         self.state = "correcting"
         seed = int.from_bytes(self._entropy(SEED_BYTES))
-        plan = plan_for(block.key.size, seed, test.error_rate, self._round_trip_s)
+        plan, reason = reconcile.choose(block.key.size, seed, test.error_rate, self._round_trip_s)
         self._start = messages.StartBlock(
-            block=self.last_block,
-            seed=seed,
-            qber=plan.qber,
-            waves=plan.waves,
-            flight=plan.flight,
-            one_time_key=self._next_key(),
+            block=self.last_block, plan=plan, reason=reason, one_time_key=self._next_key()
         )
         self.correct(self._start)
         return [self.say(self._start)]
@@ -124,7 +118,7 @@ class TransmitterSession(Session):
         correction.finish()
         self._spoke_s.clear()
         progress.key = correction.key()
-        progress.leaked_bits = progress.replies_bits = correction.leaked_bits
+        progress.leaked_bits, progress.replies_bits = correction.leaked_bits, correction.replies_bits
         self.state = "verifying"
         function, value = verify.draw(self._entropy, progress.key.tobytes())
         return [self.say(messages.Verify(function=function, value=value))]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from qit4n.errors import ProtocolError
 from qit4n.physics.finite_key import binary_entropy
-from qit4n.quantum.distillation.reconcile import FRAME_BITS, Plan, Reconciliation, plan_for
+from qit4n.quantum.distillation.cascade import FRAME_BITS, CascadeEnd, CascadePlan
+from qit4n.quantum.distillation.reconcile import choose
 
 
 def ends(size, qber, seed, expected=None, waves=2):
@@ -15,9 +16,9 @@ def ends(size, qber, seed, expected=None, waves=2):
     dice = np.random.default_rng(seed)
     key = dice.integers(0, 2, size, np.uint8)
     errors = (dice.random(size) < qber).astype(np.uint8)
-    plan = Plan(size=size, seed=seed, qber=expected or qber, waves=waves, flight=16)
-    reference = Reconciliation(np.packbits(key), plan, corrects=False)
-    corrector = Reconciliation(np.packbits(key ^ errors), plan, corrects=True)
+    plan = CascadePlan(size=size, seed=seed, qber=expected or qber, waves=waves, flight=16)
+    reference = CascadeEnd(np.packbits(key), plan, corrects=False)
+    corrector = CascadeEnd(np.packbits(key ^ errors), plan, corrects=True)
     return key, errors, reference, corrector
 
 
@@ -106,7 +107,7 @@ def test_more_waves_leak_less_and_take_longer():
 
 def test_distant_ends_have_more_in_flight():
     """The plan follows the round trip, once it is known."""
-    near, unknown, far = (plan_for(10**8, 1, 0.02, round_trip) for round_trip in (1e-5, None, 0.01))
+    near, unknown, far = (choose(10**8, 1, 0.02, round_trip)[0] for round_trip in (1e-5, None, 0.01))
     assert near == unknown
     assert far.waves < near.waves
     assert far.flight > 10 * near.flight
@@ -145,5 +146,5 @@ def test_a_claim_to_be_done_too_early_is_refused():
 )
 def test_impossible_plans_are_refused(values):
     """What the other end proposes is checked."""
-    with pytest.raises(ProtocolError, match="no plan"):
-        Plan(**({"size": 100, "seed": 1, "qber": 0.02, "waves": 1, "flight": 1} | values))
+    with pytest.raises(ValueError, match="no plan"):
+        CascadePlan(**({"size": 100, "seed": 1, "qber": 0.02, "waves": 1, "flight": 1} | values))
