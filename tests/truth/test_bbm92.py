@@ -10,7 +10,9 @@ import itertools
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import hypergeom
 
 from qit4n.physics.bbm92 import BBM92, asymptotic_rate, error_gain, gain, phase_error_upper, secret_bits
 from qit4n.physics.rates import binary_entropy
@@ -72,6 +74,17 @@ def test_closed_form_is_the_sum_over_photon_numbers(arms, pairs_per_pulse, backg
     found, wrong = _summed(*arms, background, pairs_per_pulse / 2)
     assert gain(link) == pytest.approx(found, rel=1e-9)
     assert error_gain(link) == pytest.approx(wrong, rel=1e-9, abs=2 * background * found)
+
+
+@pytest.mark.parametrize(("key", "test"), [(1000, 300), (300, 1000), (5000, 5000)])
+@pytest.mark.parametrize("seen", [0, 10, 60])
+def test_phase_error_bound_against_the_hypergeometric_distribution(key, test, seen):
+    """Exact: however many errors there are in all, so few in the test and so many in the key are as rare as claimed."""
+    epsilon = 1e-4
+    bound = phase_error_upper(key, test, seen / test, epsilon)
+    errors = np.arange(seen + math.ceil(bound * key), key + test)
+    rare = hypergeom(key + test, errors, test).cdf(seen)
+    assert 0.0 < rare.max() < (epsilon / 2) ** 2
 
 
 # Nature Communications 3, 634 (2012), table II: n, Q, r in percent, p_x, Q_tol, eps_rob.

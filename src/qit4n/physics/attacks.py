@@ -15,7 +15,7 @@ def tagged_share(mean_photons: float, gain: float) -> float:
     """Share of the detections that may all come from pulses of several photons, of which she can keep one.
 
     ``Delta = p_multi / Q``, at most 1: then nothing is secret without decoys (Brassard, Luetkenhaus, Mor, Sanders, PRL
-    85, 1330 (2000); Gottesman, Lo, Luetkenhaus, Preskill, QIC 5, 325 (2004)).
+    85, 1330 (2000); Gottesman, Lo, Luetkenhaus, Preskill, QIC 4, 325 (2004)).
     """
     several = -math.expm1(-mean_photons) - mean_photons * math.exp(-mean_photons)
     return min(1.0, several / gain) if gain > 0.0 else 1.0

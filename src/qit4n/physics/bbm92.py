@@ -95,7 +95,9 @@ def asymptotic_rate(link: BBM92, *, reconciliation_efficiency: float) -> float:
 
 
 def phase_error_upper(key_bits: float, test_bits: float, error_rate: float, epsilon: float) -> float:
-    """``Q + mu``: phase errors of the key bits, exceeded with amplitude at most ``epsilon/2`` (Serfling); at most 1/2.
+    """``Q + mu``: phase error rate of the key bits, exceeded with probability at most ``(epsilon/2)^2`` (Serfling).
+
+    At most one half, which means that nothing is known.
 
     Key and test bits must be a random choice, of which nothing is known while the photons are under way: their numbers
     may not decide when to stop (Pfister, Coles, Wehner, Luetkenhaus, NJP 18, 053001 (2016)).

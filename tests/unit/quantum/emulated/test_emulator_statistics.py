@@ -98,17 +98,19 @@ LINKS = {
         "detector_efficiency": 0.5,
         "misalignment": 0.005,
     },
+    "two decoys": {"channel_loss_db": 6.0, "dark_count_probability": 1e-6, "source": TWO_DECOYS},
     "without key": {"channel_loss_db": 40.0, "dark_count_probability": 5e-6},
 }
 
 
-def _basis(run, basis):
-    detections, wrong = zip(*(run.sifted(basis, intensity) for intensity in range(2)), strict=True)
+def _basis(run, basis, kinds):
+    detections, wrong = zip(*(run.sifted(basis, intensity) for intensity in range(kinds)), strict=True)
     return BasisCounts(detections=detections, wrong=wrong)
 
 
 def _counted_key(run, physics, options):
-    counts = Counts(key=_basis(run, KEY_BASIS), test=_basis(run, TEST_BASIS))
+    kinds = len(physics.intensities)
+    counts = Counts(key=_basis(run, KEY_BASIS, kinds), test=_basis(run, TEST_BASIS, kinds))
     leaked = 1.05 * counts.key.total * float(binary_entropy(counts.key.error_rate))
     return finite_key(counts, physics.source, leaked_bits=leaked, **options).length_bits
 
