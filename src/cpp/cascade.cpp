@@ -23,6 +23,7 @@ namespace {
 using u64 = std::uint64_t;
 using u32 = std::uint32_t;
 constexpr u32 WORD_LEVEL = 6;
+constexpr std::size_t AHEAD = 6;
 
 inline u64 low_bits(u64 count) { return count >= 64 ? ~u64{0} : (u64{1} << count) - 1; }
 inline u64 bit(u32 place) { return u64{1} << (place % 64); }
@@ -131,26 +132,49 @@ struct Word {
     u64 bits, starts, odd, listed;
 };
 
+// Memory of passes that are over serves the next ones: fresh pages would cost as much as the work on them.
+using Storage = std::unique_ptr<u64[]>;
+
+class Spare {
+public:
+    explicit Spare(std::size_t size) : size_(size) {}
+    Storage take() {
+        if (kept_.empty()) return std::make_unique_for_overwrite<u64[]>(size_);
+        Storage found = std::move(kept_.back());
+        kept_.pop_back();
+        return found;
+    }
+    void give(Storage storage) {
+        if (storage) kept_.push_back(std::move(storage));
+    }
+
+private:
+    std::size_t size_;
+    std::vector<Storage> kept_;
+};
+
 class Pass {
 public:
     u64 odd_blocks = 0, listed_blocks = 0;
 
-    bool open() const { return static_cast<bool>(words_); }
+    bool open() const { return words_; }
     Word &word(u32 i) { return words_[i]; }
-    u64 *parities() { return parities_.get(); }
+    u64 *parities() { return parities_; }
 
     // Bits in the order of this pass, filled up with zeros to `size` words.
-    void hold(const u64 *bits, u32 count, u32 size) {
+    void hold(Storage storage, const u64 *bits, u32 count, u32 size) {
         size_ = size;
-        words_ = std::make_unique<Word[]>(size);
-        parities_ = std::make_unique<u64[]>((size + 63) / 64);
-        for (u32 i = 0; i < count; ++i) {
-            words_[i].bits = bits[i];
-            parities_[i / 64] |= u64(std::popcount(bits[i]) & 1) << (i % 64);
-        }
+        storage_ = std::move(storage);
+        words_ = reinterpret_cast<Word *>(storage_.get());
+        parities_ = storage_.get() + 4 * std::size_t{size};
+        std::fill(parities_, parities_ + (size + 63) / 64, 0);
+        for (u32 i = 0; i < size; ++i) words_[i] = {i < count ? bits[i] : 0, 0, 0, 0};
+        for (u32 i = 0; i < count; ++i) parities_[i / 64] |= u64(std::popcount(bits[i]) & 1) << (i % 64);
     }
-
-    void drop() { words_.reset(), parities_.reset(); }
+    Storage drop() {
+        words_ = nullptr;
+        return std::move(storage_);
+    }
 
     bool parity(u32 start, u32 level) {
         if (level <= WORD_LEVEL) return std::popcount(words_[start / 64].bits >> (start % 64) & low_bits(1u << level)) & 1;
@@ -180,16 +204,17 @@ public:
     }
 
 private:
-    std::unique_ptr<Word[]> words_;
-    std::unique_ptr<u64[]> parities_;
+    Storage storage_;
+    Word *words_ = nullptr;
+    u64 *parities_ = nullptr;
     u32 size_ = 0;
 };
 
 class Frame {
 public:
     // `key`: the words of the frame, which get the corrected ones when it is done.
-    Frame(const Plan &plan, u64 *key) : plan_(plan), key_(key), passes_(plan.passes) {
-        passes_[0].hold(key, plan.words, plan.padded(0));
+    Frame(const Plan &plan, Spare &spare, u64 *key) : plan_(plan), spare_(spare), key_(key), passes_(plan.passes) {
+        passes_[0].hold(spare_.take(), key, plan.words, plan.padded(0));
     }
 
     bool done() const { return done_; }
@@ -214,8 +239,14 @@ public:
             for (; starting_ < started_; ++starting_) learn_blocks(in, starting_);
         } else {
             found_.clear();
-            for (const Asked &one : asked_) split(one, in.get(1) != one.own);
-            for (const Entry &one : found_) correct(one, corrects);
+            for (std::size_t i = 0; i < asked_.size(); ++i) {
+                if (i + AHEAD < asked_.size()) fetch(asked_[i + AHEAD].entry);
+                split(asked_[i], in.get(1) != asked_[i].own);
+            }
+            for (std::size_t i = 0; i < found_.size(); ++i) {
+                if (i + AHEAD < found_.size()) fetch_all(found_[i + AHEAD]);
+                correct(found_[i], corrects);
+            }
         }
         in.align();
     }
@@ -241,7 +272,9 @@ private:
     void choose() {
         for (; asked_.empty() && !entries_.empty(); ++wave_) {
             std::size_t kept = 0;
-            for (const Entry &one : entries_) {
+            for (std::size_t i = 0; i < entries_.size(); ++i) {
+                if (i + AHEAD < entries_.size()) fetch(entries_[i + AHEAD]);
+                const Entry one = entries_[i];
                 const bool block = one.pass && one.level == plan_.levels[one.pass];
                 if (is_odd(one) && block && (one.start >> one.level) % plan_.waves > wave_) {
                     entries_[kept++] = one;
@@ -262,6 +295,7 @@ private:
     u64 start_passes(Writer &out) {
         if (started_ == plan_.passes) {
             for (u32 i = 0; i < plan_.words; ++i) key_[i] = passes_[0].word(i).bits;
+            for (Pass &pass : passes_) spare_.give(pass.drop());
             done_ = true;
             return 0;
         }
@@ -271,7 +305,7 @@ private:
         own_.clear();
         for (u32 pass = starting_; pass < started_; ++pass) {
             Pass &current = passes_[pass];
-            if (pass) current.hold(permuted(pass).data(), plan_.words, plan_.padded(pass));
+            if (pass) current.hold(spare_.take(), permuted(pass).data(), plan_.words, plan_.padded(pass));
             const u32 level = plan_.levels[pass];
             if (level <= WORD_LEVEL) {
                 const u32 each = 64 >> level;
@@ -290,7 +324,7 @@ private:
                 }
                 count += plan_.asked_blocks(pass);
             }
-            if (light(pass)) current.drop();
+            if (light(pass)) spare_.give(current.drop());
         }
         own_at_ = 0;
         out.align();
@@ -339,6 +373,16 @@ private:
         }
     }
 
+    // Memory that will be needed soon: frames in flight are many times larger than the caches near the core.
+    void fetch(const Entry &one) {
+        if (passes_[one.pass].open()) __builtin_prefetch(&passes_[one.pass].word(one.start / 64), 1);
+    }
+    void fetch_all(const Entry &error) {
+        const u32 origin = plan_.origin(error.pass, error.start);
+        for (u32 pass = 0; pass < started_; ++pass)
+            if (passes_[pass].open()) __builtin_prefetch(&passes_[pass].word(plan_.place(pass, origin) / 64), 1);
+    }
+
     bool is_odd(const Entry &one) {
         Pass &current = passes_[one.pass];
         return current.open() ? (current.word(one.start / 64).odd & bit(one.start)) != 0 : current.odd_blocks >> (one.start >> one.level) & 1;
@@ -368,7 +412,7 @@ private:
     void open_for(const Entry &one) {
         Pass &current = passes_[one.pass];
         if (current.open()) return;
-        current.hold(permuted(one.pass).data(), plan_.words, plan_.padded(one.pass));
+        current.hold(spare_.take(), permuted(one.pass).data(), plan_.words, plan_.padded(one.pass));
         for (u32 i = 0; i < plan_.blocks(one.pass); ++i) {
             const u32 start = i << plan_.levels[one.pass];
             current.word(start / 64).starts |= bit(start);
@@ -377,21 +421,20 @@ private:
         }
     }
 
-    // An odd leaf becomes two, of which one is odd.
+    // An odd leaf becomes two, of which one is odd. Which one nobody can predict, so there is no branch.
     void split(const Asked &asked, bool left_odd) {
         Pass &current = passes_[asked.entry.pass];
-        Entry half{asked.entry.pass, asked.entry.start, asked.entry.level - 1};
-        const u32 middle = half.start + (1u << half.level);
-        current.word(middle / 64).starts |= bit(middle);
-        if (!left_odd) {
-            current.word(half.start / 64).odd ^= bit(half.start);
-            current.word(middle / 64).odd ^= bit(middle);
-            half.start = middle;
-        }
-        if (half.level == 0) {
+        const u32 level = asked.entry.level - 1, first = asked.entry.start, middle = first + (1u << level);
+        const u64 right = u64{left_odd} - 1;
+        Word &low = current.word(first / 64), &high = current.word(middle / 64);
+        high.starts |= bit(middle);
+        low.odd ^= bit(first) & right;
+        high.odd ^= bit(middle) & right;
+        const Entry half{asked.entry.pass, first + (static_cast<u32>(right) & (1u << level)), level};
+        if (level == 0) {
             found_.push_back(half);
         } else {
-            set_listed(half, true);
+            current.word(half.start / 64).listed |= bit(half.start);
             entries_.push_back(half);
         }
     }
@@ -418,6 +461,7 @@ private:
     }
 
     const Plan &plan_;
+    Spare &spare_;
     u64 *key_;
     std::vector<Pass> passes_;
     std::vector<Entry> entries_, found_;
@@ -447,6 +491,9 @@ public:
         plan_.places.resize(orders.size());
         for (u32 pass = 0; pass < passes; ++pass)
             for (u32 i = 0; i < words; ++i) plan_.places[pass * words + plan_.orders[pass * words + i]] = i;
+        u32 most = 0;
+        for (u32 pass = 0; pass < passes; ++pass) most = std::max(most, plan_.padded(pass));
+        spare_ = std::make_unique<Spare>(4 * std::size_t{most} + (most + 63) / 64);
         key_.resize(key.size() / 8);
         std::memcpy(key_.data(), key.data(), key.size());
     }
@@ -467,7 +514,7 @@ public:
             }
             active_.resize(kept);
             for (; active_.size() < flight_ && next_ < frames; ++next_) {
-                active_.push_back(std::make_unique<Frame>(plan_, key_.data() + next_ * plan_.words));
+                active_.push_back(std::make_unique<Frame>(plan_, *spare_, key_.data() + next_ * plan_.words));
                 asked_bits_ += active_.back()->ask(said_);
             }
         }
@@ -492,6 +539,7 @@ public:
 
 private:
     Plan plan_;
+    std::unique_ptr<Spare> spare_;
     std::vector<u64> key_;
     std::vector<std::unique_ptr<Frame>> active_;
     std::size_t next_ = 0;
