@@ -134,6 +134,17 @@ def test_conservation_of_bits_on_a_link(net):
     assert held == 8 * 4096 - relayed - back - 32 * chunks
 
 
+def test_the_account_of_a_link_survives_a_crash(net):
+    """Both ends have counted the same blocks, durable with the key: a crash forgets none and counts none twice."""
+    link = net.network.links[0]
+    before = [net.managers[end].kma.stocks[link.id].account for end in link.ends]
+    assert before[0] == before[1]
+    assert before[0].blocks > 0
+    assert before[0].key_bits > 0
+    net.crash(link.ends[0])
+    assert net.managers[link.ends[0]].kma.stocks[link.id].account == before[0]
+
+
 def test_trusted_sites_are_recorded_with_the_key(net):
     """Each chunk knows which sites have seen it on the way."""
     chunks = net.stores["D"].load(ChunkRecord)

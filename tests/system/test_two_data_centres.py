@@ -51,6 +51,22 @@ def test_a_key_got_at_one_site_is_the_same_at_the_other(network, pair):
     assert link["secret_rate_bps"] > 0
 
 
+def test_the_security_account_of_a_link_is_shown(network):
+    """The claim in words; and in JSON sums that are those of the blocks, with both directions of what was said."""
+    shown = network.qit("key", "account", "east-west")
+    for word in ("one-decoy BB84", "Wiesemann", "Hoeffding", "Cascade, two waves", "QBER above", "epsilon, sum"):
+        assert word in shown.stdout
+    found = json.loads(network.qit("key", "account", "east-west", "--json").stdout)
+    total, last = found["account"], found["account"]["last"]
+    assert total["blocks"] >= 1
+    assert total["epsilon_secrecy"] == pytest.approx(total["blocks"] * last["epsilon_secrecy"])
+    assert last["leaked_bits"] == last["replies_bits"] > 0
+    assert total["key_bits"] >= last["key_bits"] > 0
+    refused = network.qit("key", "account", "nowhere")
+    assert refused.returncode != 0
+    assert "its links: east-west" in refused.stderr
+
+
 def test_public_014_client_and_curl_get_equal_keys(network, pair):
     """The PyPI client and plain curl with certificates work unchanged, in both roles."""
     master, slave = (network.applications[one] | {"id": one} for one in pair)
