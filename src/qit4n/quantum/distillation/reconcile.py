@@ -7,9 +7,10 @@ when it is done.
 
 import math
 
-from qit4n.quantum.distillation.cascade import FRAME_BITS, GROUP_FRAMES, MOST_GROUPS, CascadeEnd, CascadePlan, Packed
+from qit4n.quantum.distillation.cascade import FRAME_BITS, MOST_GROUPS, CascadeEnd, CascadePlan, Packed
 
 DISTANT_S = 1e-3
+NEAR_FLIGHT = 64
 FRAME_ROUND_TRIPS = 500
 RATE_BPS = 150e6
 
@@ -24,11 +25,11 @@ def choose(size: int, seed: int, qber: float, round_trip_s: float | None) -> tup
     ``RATE_BPS`` in the round trips that a frame takes.
     """
     if round_trip_s is None or round_trip_s < DISTANT_S:
-        plan = CascadePlan(size=size, seed=seed, qber=qber, waves=2, flight=GROUP_FRAMES)
+        plan = CascadePlan(size=size, seed=seed, qber=qber, waves=2, flight=NEAR_FLIGHT)
         known = "not measured yet" if round_trip_s is None else f"of {round_trip_s * 1e3:.2g} ms"
         return plan, f"Cascade, two waves: round trips {known}, least leakage"
     flight = math.ceil(round_trip_s * FRAME_ROUND_TRIPS * RATE_BPS / (FRAME_BITS * MOST_GROUPS))
-    plan = CascadePlan(size=size, seed=seed, qber=qber, waves=1, flight=max(GROUP_FRAMES, flight))
+    plan = CascadePlan(size=size, seed=seed, qber=qber, waves=1, flight=max(NEAR_FLIGHT, flight))
     return (
         plan,
         f"Cascade, one wave, {plan.flight} frames of a group in flight: round trips of {round_trip_s * 1e3:.2g} ms",
