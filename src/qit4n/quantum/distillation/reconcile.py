@@ -10,7 +10,7 @@ import math
 from qit4n.quantum.distillation.cascade import FRAME_BITS, MOST_GROUPS, CascadeEnd, CascadePlan, Packed
 
 DISTANT_S = 1e-3
-NEAR_FLIGHT = 64
+NEAR_FLIGHT = 32
 FRAME_ROUND_TRIPS = 500
 RATE_BPS = 150e6
 
