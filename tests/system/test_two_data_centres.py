@@ -54,7 +54,7 @@ def test_a_key_got_at_one_site_is_the_same_at_the_other(network, pair):
 def test_the_security_account_of_a_link_is_shown(network):
     """The claim in words; and in JSON sums that are those of the blocks, with both directions of what was said."""
     shown = network.qit("key", "account", "east-west")
-    for word in ("one-decoy BB84", "Wiesemann", "Hoeffding", "Cascade, two waves", "QBER above", "epsilon, sum"):
+    for word in ("one-decoy BB84", "Wiesemann", "Hoeffding", "Cascade, 4 waves", "QBER above", "epsilon, sum"):
         assert word in shown.stdout
     found = json.loads(network.qit("key", "account", "east-west", "--json").stdout)
     total, last = found["account"], found["account"]["last"]

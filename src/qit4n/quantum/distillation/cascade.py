@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
-from qit4n.kernels.cascade import WORD_BITS, WORD_LEVEL, Schedule, cascade, schedule
+from qit4n.kernels.cascade import WORD_BITS, Schedule, cascade, schedule
 from qit4n.refpoints import Message
 
 Packed = NDArray[np.uint8]
@@ -80,7 +80,7 @@ class CascadePlan(Message, frozen=True, kw_only=True, dict=True, tag="cascade"):
         """Block sizes of the passes as powers of two."""
         half = (WORD_BITS * self.words).bit_length() - 2  # two blocks or three
         first = max(2, math.floor(math.log2(1.0 / max(self.qber, LEAST_QBER)) + FIRST_BLOCK_SHIFT))
-        second = first + (4 if first < WORD_LEVEL else 3)
+        second = first + (3 if first > 4 else 4)  # noqa: PLR2004 - measured: blocks of 2^8 bits and more
         return tuple(min(level, half) for level in (first, second, max(12, second + 2), *([half] * HALVES)))
 
     @cached_property

@@ -11,6 +11,7 @@ from qit4n.quantum.distillation.cascade import FRAME_BITS, MOST_GROUPS, CascadeE
 
 DISTANT_S = 1e-3
 NEAR_FLIGHT = 32
+NEAR_WAVES = 4
 FRAME_ROUND_TRIPS = 500
 RATE_BPS = 150e6
 
@@ -25,9 +26,9 @@ def choose(size: int, seed: int, qber: float, round_trip_s: float | None) -> tup
     ``RATE_BPS`` in the round trips that a frame takes.
     """
     if round_trip_s is None or round_trip_s < DISTANT_S:
-        plan = CascadePlan(size=size, seed=seed, qber=qber, waves=2, flight=NEAR_FLIGHT)
+        plan = CascadePlan(size=size, seed=seed, qber=qber, waves=NEAR_WAVES, flight=NEAR_FLIGHT)
         known = "not measured yet" if round_trip_s is None else f"of {round_trip_s * 1e3:.2g} ms"
-        return plan, f"Cascade, two waves: round trips {known}, least leakage"
+        return plan, f"Cascade, {NEAR_WAVES} waves: round trips {known}, least leakage"
     flight = math.ceil(round_trip_s * FRAME_ROUND_TRIPS * RATE_BPS / (FRAME_BITS * MOST_GROUPS))
     plan = CascadePlan(size=size, seed=seed, qber=qber, waves=1, flight=max(NEAR_FLIGHT, flight))
     return (
