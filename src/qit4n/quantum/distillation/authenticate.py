@@ -14,6 +14,7 @@ from qit4n.quantum.distillation.messages import ClassicalMessage, Tag
 
 ONE_TIME_KEY_BYTES = 64
 TRANSMITTER, RECEIVER = "transmitter", "receiver"
+LENGTH_BYTES = 8
 
 
 class Transcript:
@@ -37,10 +38,10 @@ class Transcript:
     def tag(self, role: str, block: int, key: bytes) -> tuple[Tag, int]:
         """This end's tag over all so far, and the bytes it covers."""
         forward, backward = self.numbers()
-        body = self._body(role, block, forward, backward)
-        value = Poly1305.generate_tag(_half(role, key), body)
+        poly = Poly1305(_half(role, key))
+        size = self._feed(poly, role, block, forward, backward)
         self._cover(role, forward, backward)
-        return Tag(block=block, forward=forward, backward=backward, tag=value), len(body)
+        return Tag(block=block, forward=forward, backward=backward, tag=poly.finalize()), size
 
     def check(self, role: str, block: int, key: bytes, tag: Tag, *, at_least: tuple[int, int]) -> int:
         """Check the tag of the other end, whose role is ``role``; returns the bytes it covers.
@@ -52,24 +53,29 @@ class Transcript:
         in_range = at_least[0] <= tag.forward <= forward and at_least[1] <= tag.backward <= backward
         if tag.block != block or not in_range:
             raise AuthenticationError(f"the tag of block {tag.block} covers other messages than this end has seen")
-        body = self._body(role, block, tag.forward, tag.backward)
+        poly = Poly1305(_half(role, key))
+        size = self._feed(poly, role, block, tag.forward, tag.backward)
         try:
-            Poly1305.verify_tag(_half(role, key), body, tag.tag)
+            poly.verify(tag.tag)
         except (InvalidSignature, ValueError) as error:
             raise AuthenticationError(
                 f"the {role}'s tag of block {block} does not fit: a message was altered"
             ) from error
         self._cover(role, tag.forward, tag.backward)
-        return len(body)
+        return size
 
-    def _body(self, role: str, block: int, forward: int, backward: int) -> bytes:
-        ends = {"forward": forward, "backward": backward}
-        parts: list[object] = [role, block, forward, backward]
-        for direction, end in ends.items():
+    def _feed(self, poly: Poly1305, role: str, block: int, forward: int, backward: int) -> int:  # noqa: PLR0917
+        """What a tag covers: a head that says whose it is and how much, then the messages, each after its length."""
+        messages: list[bytes] = []
+        for direction, end in (("forward", forward), ("backward", backward)):
             start = self._starts[direction]
-            first = self._covered[role][direction]
-            parts.append(self._streams[direction][first - start : end - start])
-        return msgspec.msgpack.encode(parts)
+            messages += self._streams[direction][self._covered[role][direction] - start : end - start]
+        size = 0
+        for part in (msgspec.msgpack.encode([role, block, forward, backward]), *messages):
+            poly.update(len(part).to_bytes(LENGTH_BYTES))
+            poly.update(part)
+            size += LENGTH_BYTES + len(part)
+        return size
 
     def _cover(self, role: str, forward: int, backward: int) -> None:
         self._covered[role] = {"forward": forward, "backward": backward}

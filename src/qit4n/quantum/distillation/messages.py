@@ -113,15 +113,14 @@ ClassicalMessage = (
 )
 
 
-def pack(bits: Bits) -> bytes:
+def pack(bits: Bits | NDArray[np.bool_]) -> bytes:
     """Eight bits to a byte."""
     return np.packbits(bits).tobytes()
 
 
 def pack_intensities(intensities: Bits, kinds: int) -> bytes:
-    """As many bits for each as the number of ``kinds`` needs."""
-    planes = np.arange((kinds - 1).bit_length(), dtype=np.uint8)
-    return pack((intensities[:, np.newaxis] >> planes) & np.uint8(1))
+    """As many planes of bits as the number of ``kinds`` needs, the lowest first."""
+    return b"".join(pack(intensities >> np.uint8(plane) & np.uint8(1)) for plane in range((kinds - 1).bit_length()))
 
 
 def unpack_intensities(packed: bytes, count: int, kinds: int) -> Bits:
@@ -130,9 +129,12 @@ def unpack_intensities(packed: bytes, count: int, kinds: int) -> Bits:
     Raises:
         ProtocolError: ``packed`` is not of the length for them, or one is none of ``kinds``.
     """
-    planes = np.arange((kinds - 1).bit_length(), dtype=np.uint8)
-    bits = unpack(packed, count * planes.size).reshape(count, planes.size)
-    found = np.asarray((bits << planes).sum(axis=1), np.uint8)
+    planes, each = (kinds - 1).bit_length(), (count + 7) // 8
+    if len(packed) != planes * each:
+        raise ProtocolError(f"{count} intensities announced, {len(packed)} bytes came")
+    found = np.zeros(count, np.uint8)
+    for plane in range(planes):
+        found |= unpack(packed[plane * each : (plane + 1) * each], count) << np.uint8(plane)
     if np.any(found >= kinds):
         raise ProtocolError(f"an intensity came that is none of {kinds}")
     return found

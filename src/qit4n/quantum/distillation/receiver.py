@@ -18,8 +18,8 @@ from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import Kept
-from qit4n.quantum.emulated.light import TEST_BASIS, Detections
+from qit4n.quantum.distillation.sift import ERROR, in_basis, states
+from qit4n.quantum.emulated.light import BIT, TEST_BASIS, Detections
 
 
 class ReceiverSession(Session):
@@ -63,20 +63,12 @@ class ReceiverSession(Session):
         if not self._announced or self._announced[0][0] != message.first_slot:
             raise ProtocolError(f"sifting of a segment at slot {message.first_slot} that is not the next one")
         _, detections = self._announced.popleft()
-        kept = unpack(message.kept, detections.slots.size).astype(bool)
-        bits, bases = detections.bits[kept], detections.bases[kept]
-        test = bases == TEST_BASIS
-        errors = np.zeros(bits.size, np.uint8)
-        errors[test] = bits[test] ^ unpack(message.test_bits, int(np.count_nonzero(test)))
-        self.sifted.add(
-            Kept(
-                slots=detections.slots[kept],
-                bases=bases,
-                bits=bits,
-                intensities=messages.unpack_intensities(message.intensities, bits.size, self.intensities),
-                errors=errors,
-            )
-        )
+        equal = unpack(message.kept, detections.slots.size).view(np.bool_)
+        intensities = messages.unpack_intensities(message.intensities, int(np.count_nonzero(equal)), self.intensities)
+        kept = states(detections.bits[equal], detections.bases[equal], intensities)
+        test = np.flatnonzero(in_basis(kept, TEST_BASIS))
+        kept[test] ^= (kept[test] & np.uint8(BIT) ^ unpack(message.test_bits, test.size)) * np.uint8(ERROR)
+        self.sifted.add(detections.slots[equal], kept)
         return self._begin() if self.state == "sifting" else []
 
     def _begin(self) -> list[Action]:
@@ -113,8 +105,7 @@ class ReceiverSession(Session):
         progress, correction = self.working(), self.correction()
         progress.key = correction.key()
         verify.check(message.function, message.value, progress.key.tobytes())
-        bits = progress.block.key
-        progress.key_errors = progress.block.key_errors(np.unpackbits(progress.key, count=bits.size) != bits)
+        progress.key_errors = progress.block.key_errors(progress.key)
         progress.leaked_bits, progress.replies_bits = correction.leaked_bits, correction.replies_bits
         self.state = "amplifying"
         self.check_qber(self.counts().key.error_rate, "key")
@@ -125,7 +116,7 @@ class ReceiverSession(Session):
         most = self.length().length_bits + 1
         if message.length > most or message.length % 8:
             raise ProtocolError(f"a key of {message.length} bits is announced, {most} are secret")
-        if len(message.seed) != (seed_bits(progress.block.key.size, message.length) + 7) // 8:
+        if len(message.seed) != (seed_bits(progress.block.size, message.length) + 7) // 8:
             raise ProtocolError(f"{len(message.seed)} bytes of seed do not fit a key of {message.length} bits")
         self.amplify(message.length, message.seed)
         self._amplified = self.transcript.numbers()

@@ -189,10 +189,9 @@ class Session(ABC):
     def correct(self, message: messages.StartBlock) -> Correction:
         """Begin the correction of the block at work."""
         progress = self.working()
-        if message.plan.size != progress.block.key.size:
-            raise ProtocolError(f"a plan for {message.plan.size} bits, a block of {progress.block.key.size}")
-        key = np.packbits(progress.block.key)
-        progress.correction = reconcile.begin(key, message.plan, corrects=self.role == RECEIVER)
+        if message.plan.size != progress.block.size:
+            raise ProtocolError(f"a plan for {message.plan.size} bits, a block of {progress.block.size}")
+        progress.correction = reconcile.begin(progress.block.key, message.plan, corrects=self.role == RECEIVER)
         progress.reason = message.reason
         return progress.correction
 
@@ -200,7 +199,7 @@ class Session(ABC):
         """Hash the corrected key to ``length`` bits."""
         progress = self.working()
         diagonals = np.frombuffer(seed, np.uint8)
-        progress.final = toeplitz_hash(progress.key, progress.block.key.size, diagonals, length)
+        progress.final = toeplitz_hash(progress.key, progress.block.size, diagonals, length)
 
     def check_qber(self, rate: float, basis: str) -> None:
         """Refuse a block above the policy's error rate."""
@@ -230,7 +229,7 @@ class Session(ABC):
             few = found.single_photon_bound <= 0.0 or counts.test.total == 0
             raise BlockRefusedError(
                 "too-little-statistics" if few else "no-key",
-                f"no key is left of {progress.block.key.size} sifted bits: QBER {counts.key.error_rate:.2%}, "
+                f"no key is left of {progress.block.size} sifted bits: QBER {counts.key.error_rate:.2%}, "
                 f"phase error up to {found.phase_error_bound:.2%}, {found.single_photon_bound:.0f} single photons, "
                 f"{progress.leaked_bits} bits leaked, {counts.test.total:.0f} test bits",
             )

@@ -1,56 +1,60 @@
-"""Sifting: both ends keep the detections with equal bases and cut them into the same blocks."""
+"""Sifting: both ends keep the detections with equal bases and cut them into the same blocks.
 
-from dataclasses import dataclass
+A sifted detection is one byte: its bit, basis, whether it is an error (test basis, at the receiver), its intensity.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.physics.finite_key import BasisCounts, Counts
-from qit4n.quantum.emulated.light import KEY_BASIS, TEST_BASIS
+from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS
 
 Bits = NDArray[np.uint8]
 
+ERROR = 4
+INTENSITY_SHIFT = 3
 
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """Sifted detections, arrays of equal length. ``errors`` marks wrong bits of the test basis (receiver only)."""
 
-    slots: NDArray[np.int64]
-    bases: Bits
-    bits: Bits
-    intensities: Bits
-    errors: Bits
+def states(bits: Bits, bases: Bits, intensities: Bits) -> Bits:
+    """One byte for each sifted detection."""
+    found: Bits = bits * np.uint8(BIT) | bases * np.uint8(BASIS) | intensities << np.uint8(INTENSITY_SHIFT)
+    return found
 
-    def part(self, start: int, end: int) -> "Kept":
-        """Some of them."""
-        where = slice(start, end)
-        return Kept(
-            slots=self.slots[where],
-            bases=self.bases[where],
-            bits=self.bits[where],
-            intensities=self.intensities[where],
-            errors=self.errors[where],
-        )
+
+def in_basis(kept: Bits, basis: int) -> NDArray[np.bool_]:
+    """Which of them are in a basis."""
+    found: NDArray[np.bool_] = (kept & BASIS == 0) == (basis == KEY_BASIS)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One block: the key-basis bits with their intensities, the counts, the pulses it took. ``repr`` hides bits."""
+    """One block: the key-basis bits, packed; the counts by intensity; the pulses it took. ``repr`` hides bits.
 
+    ``masks`` marks, for each intensity, the key-basis bits that came from it, packed as the key is.
+    """
+
+    size: int
     key: Bits
-    key_intensities: Bits
-    key_counts: tuple[int, ...]
+    masks: tuple[Bits, ...]
     test_counts: tuple[int, ...]
     test_errors: tuple[int, ...]
     pulses: int
 
     def __repr__(self) -> str:
         """Amounts only."""
-        return f"Block({self.key.size} key bits, test counts {self.test_counts}, {self.pulses} pulses)"
+        return f"Block({self.size} key bits, test counts {self.test_counts}, {self.pulses} pulses)"
 
-    def key_errors(self, wrong: NDArray[np.bool_]) -> tuple[int, ...]:
-        """Wrong key-basis bits by intensity."""
-        return by_intensity(self.key_intensities[wrong], len(self.key_counts))
+    @property
+    def key_counts(self) -> tuple[int, ...]:
+        """Key-basis bits by intensity."""
+        return tuple(ones(mask) for mask in self.masks)
+
+    def key_errors(self, corrected: Bits) -> tuple[int, ...]:
+        """Wrong key-basis bits by intensity, given the corrected key, packed."""
+        return tuple(ones((corrected ^ self.key) & mask) for mask in self.masks)
 
     def counts(self, key_errors: tuple[int, ...], test_errors: tuple[int, ...]) -> Counts:
         """What parameter estimation needs, given the errors."""
@@ -60,9 +64,21 @@ class Block:
         )
 
 
-def by_intensity(intensities: Bits, kinds: int) -> tuple[int, ...]:
-    """How many there are of each of ``kinds`` intensities."""
-    return tuple(int(one) for one in np.bincount(intensities, minlength=kinds))
+def ones(packed: Bits) -> int:
+    """How many bits are set."""
+    return int(np.bitwise_count(packed).sum(dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Sifted detections of one segment: slots, states, and how many are in the key basis."""
+
+    slots: NDArray[np.int64]
+    kept: Bits
+    key_bits: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_bits", int(np.count_nonzero(in_basis(self.kept, KEY_BASIS))))
 
 
 class SiftedBuffer:
@@ -71,44 +87,43 @@ class SiftedBuffer:
     def __init__(self, intensities: int) -> None:
         """Empty; the first block begins at slot 0."""
         self._intensities = intensities
-        self._parts: list[Kept] = []
+        self._segments: list[_Segment] = []
         self._start = 0
         self.key_bits = 0
 
-    def add(self, kept: Kept) -> None:
+    def add(self, slots: NDArray[np.int64], kept: Bits) -> None:
         """Append one segment."""
-        self._parts.append(kept)
-        self.key_bits += int(np.count_nonzero(kept.bases == KEY_BASIS))
+        self._segments.append(_Segment(slots, kept))
+        self.key_bits += self._segments[-1].key_bits
 
     def cut(self, block_bits: int) -> Block | None:
         """The next block: everything up to its last key-basis bit; None while there are fewer."""
         if self.key_bits < block_bits:
             return None
-        waiting = _join(self._parts)
-        places = np.flatnonzero(waiting.bases == KEY_BASIS)
-        end = int(places[block_bits - 1]) + 1
-        taken, rest = waiting.part(0, end), waiting.part(end, waiting.slots.size)
-        self._parts = [rest]
+        lacking, count = block_bits, 0
+        while self._segments[count].key_bits < lacking:
+            lacking -= self._segments[count].key_bits
+            count += 1
+        last = self._segments[count]
+        end = int(np.flatnonzero(in_basis(last.kept, KEY_BASIS))[lacking - 1]) + 1
+        taken = np.concatenate([*(segment.kept for segment in self._segments[:count]), last.kept[:end]])
+        self._segments[: count + 1] = [_Segment(last.slots[end:], last.kept[end:])]
         self.key_bits -= block_bits
-        last = int(taken.slots[-1]) + 1
-        pulses, self._start = last - self._start, last
-        key, test = taken.bases == KEY_BASIS, taken.bases == TEST_BASIS
-        wrong = taken.intensities[test & (taken.errors == 1)]
+        start, self._start = self._start, int(last.slots[end - 1]) + 1
+        return self._block(taken, self._start - start)
+
+    def _block(self, taken: Bits, pulses: int) -> Block:
+        keyed = in_basis(taken, KEY_BASIS)
+        key, test = taken[keyed], taken[~keyed] & ~np.uint8(BIT | BASIS)
+        kinds = [np.uint8(kind << INTENSITY_SHIFT) for kind in range(self._intensities)]
+        intensities = key & ~np.uint8(BIT | BASIS | ERROR)
+        wrong = [int(np.count_nonzero(test == kind | np.uint8(ERROR))) for kind in kinds]
+        right = [int(np.count_nonzero(test == kind)) for kind in kinds]
         return Block(
-            key=taken.bits[key],
-            key_intensities=taken.intensities[key],
-            key_counts=by_intensity(taken.intensities[key], self._intensities),
-            test_counts=by_intensity(taken.intensities[test], self._intensities),
-            test_errors=by_intensity(wrong, self._intensities),
+            size=key.size,
+            key=np.packbits(key & np.uint8(BIT)),
+            masks=tuple(np.packbits(intensities == kind) for kind in kinds),
+            test_counts=tuple(one + other for one, other in zip(wrong, right, strict=True)),
+            test_errors=tuple(wrong),
             pulses=pulses,
         )
-
-
-def _join(parts: list[Kept]) -> Kept:
-    return Kept(
-        slots=np.concatenate([part.slots for part in parts]),
-        bases=np.concatenate([part.bases for part in parts]),
-        bits=np.concatenate([part.bits for part in parts]),
-        intensities=np.concatenate([part.intensities for part in parts]),
-        errors=np.concatenate([part.errors for part in parts]),
-    )

@@ -19,8 +19,8 @@ from qit4n.quantum.distillation import messages, reconcile, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import Kept
-from qit4n.quantum.emulated.light import TEST_BASIS, Prepared
+from qit4n.quantum.distillation.sift import INTENSITY_SHIFT, in_basis, states
+from qit4n.quantum.emulated.light import BIT, TEST_BASIS, Prepared
 
 PreparedIn = Callable[[NDArray[np.int64]], Prepared]
 SEED_BYTES = 6
@@ -61,16 +61,14 @@ class TransmitterSession(Session):
             raise ProtocolError("announced slots are not ascending within their segment")
         theirs = unpack(message.bases, slots.size)
         prepared = self._prepared(slots)
-        kept = prepared.bases == theirs
-        bits, bases = prepared.bits[kept], prepared.bases[kept]
-        intensities = prepared.intensities[kept]
-        nothing = np.zeros(bits.size, np.uint8)
-        self.sifted.add(Kept(slots=slots[kept], bases=bases, bits=bits, intensities=intensities, errors=nothing))
+        equal = prepared.bases == theirs
+        kept = states(prepared.bits, prepared.bases, prepared.intensities)[equal]
+        self.sifted.add(slots[equal], kept)
         sifted = messages.Sifted(
             first_slot=message.first_slot,
-            kept=pack(kept.astype(np.uint8)),
-            intensities=messages.pack_intensities(intensities, self.intensities),
-            test_bits=pack(bits[bases == TEST_BASIS]),
+            kept=pack(equal),
+            intensities=messages.pack_intensities(kept >> np.uint8(INTENSITY_SHIFT), self.intensities),
+            test_bits=pack(kept[in_basis(kept, TEST_BASIS)] & np.uint8(BIT)),
         )
         return [self.say(sifted)]
 
@@ -86,7 +84,7 @@ class TransmitterSession(Session):
         self.check_qber(test.error_rate, "test")
         self.state = "correcting"
         seed = int.from_bytes(self._entropy(SEED_BYTES))
-        plan, reason = reconcile.choose(block.key.size, seed, test.error_rate, self._round_trip_s)
+        plan, reason = reconcile.choose(block.size, seed, test.error_rate, self._round_trip_s)
         self._start = messages.StartBlock(
             block=self.last_block, plan=plan, reason=reason, one_time_key=self._next_key()
         )
@@ -130,7 +128,7 @@ class TransmitterSession(Session):
         progress.key_errors = message.errors
         self.check_qber(self.counts().key.error_rate, "key")
         length = self.length().length_bits // 8 * 8
-        seed = self._entropy((seed_bits(progress.block.key.size, length) + 7) // 8)
+        seed = self._entropy((seed_bits(progress.block.size, length) + 7) // 8)
         self.amplify(length, seed)
         amplify = self.say(messages.Amplify(length=length, seed=seed))
         self._one_time = self.keys.take(progress.one_time_key)

@@ -46,12 +46,12 @@ def test_intensities_travel_packed(kinds):
     """As many bits as needed for each; what is no intensity is refused."""
     intensities = np.arange(1001, dtype=np.uint8) % kinds
     packed = messages.pack_intensities(intensities, kinds)
-    assert len(packed) == (1001 * (kinds - 1).bit_length() + 7) // 8
+    assert len(packed) == (1001 + 7) // 8 * (kinds - 1).bit_length()
     assert np.array_equal(messages.unpack_intensities(packed, 1001, kinds), intensities)
     with pytest.raises(ProtocolError):
         messages.unpack_intensities(packed, 1009, kinds)
     with pytest.raises(ProtocolError, match="none of 3"):
-        messages.unpack_intensities(b"\xff", 4, 3)
+        messages.unpack_intensities(b"\xf0\xf0", 4, 3)
 
 
 def test_the_final_key_is_not_biased(pair):
