@@ -17,6 +17,7 @@ template <typename T>
 using Output = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 void bind_cascade(nb::module_ &module);
+void bind_sift(nb::module_ &module);
 void bind_toeplitz(nb::module_ &module);
 
 }  // namespace qit

@@ -17,7 +17,7 @@ static bool supported(const char *level) {
     if (name == "avx512")
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("vpclmulqdq") &&
+               __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("vpclmulqdq") &&
                __builtin_cpu_supports("gfni");
 #endif
     return std::string_view(level) == "portable";
@@ -28,5 +28,6 @@ static bool supported(const char *level) {
 NB_MODULE(LEVEL, module) {
     module.def("supported", &qit::supported, "level"_a);
     qit::bind_cascade(module);
+    qit::bind_sift(module);
     qit::bind_toeplitz(module);
 }

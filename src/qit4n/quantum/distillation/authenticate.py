@@ -64,7 +64,7 @@ class Transcript:
         self._cover(role, tag.forward, tag.backward)
         return size
 
-    def _feed(self, poly: Poly1305, role: str, block: int, forward: int, backward: int) -> int:  # noqa: PLR0917
+    def _feed(self, poly: Poly1305, role: str, block: int, forward: int, backward: int) -> int:
         """What a tag covers: a head that says whose it is and how much, then the messages, each after its length."""
         messages: list[bytes] = []
         for direction, end in (("forward", forward), ("backward", backward)):

@@ -11,11 +11,12 @@ Bits = NDArray[np.uint8]
 
 
 class Announce(Message, frozen=True, kw_only=True):
-    """Receiver: the slots of one segment in which it clicked (uint32 offsets) and the bases it had chosen."""
+    """Receiver: in which slots of one segment it clicked, as gaps (:func:`pack_slots`), and the bases it had chosen."""
 
     first_slot: int
     pulses: int
-    slots: bytes
+    clicks: int
+    gaps: bytes
     bases: bytes
 
 
@@ -111,6 +112,28 @@ ClassicalMessage = (
     | Tag
     | AbortBlock
 )
+
+
+def pack_slots(slots: NDArray[np.int64], first_slot: int) -> bytes:
+    """Gaps between ascending slots, from ``first_slot`` on: uint16 where all of them fit, else uint32."""
+    gaps = np.diff(slots, prepend=first_slot)
+    fits = not gaps.size or int(gaps.max()) <= np.iinfo(np.uint16).max
+    return gaps.astype("<u2" if fits else "<u4").tobytes()
+
+
+def unpack_slots(packed: bytes, count: int, first_slot: int, pulses: int) -> NDArray[np.int64]:
+    """The slots.
+
+    Raises:
+        ProtocolError: they are not ``count``, not ascending, or not within the segment.
+    """
+    if count < 0 or len(packed) not in {2 * count, 4 * count}:
+        raise ProtocolError(f"{count} clicks announced, {len(packed)} bytes of slots came")
+    gaps = np.frombuffer(packed, "<u2" if len(packed) == 2 * count else "<u4")
+    slots = first_slot + np.cumsum(gaps, dtype=np.int64)
+    if slots.size and (np.any(gaps[1:] == 0) or slots[-1] >= first_slot + pulses):
+        raise ProtocolError("announced slots are not ascending within their segment")
+    return slots
 
 
 def pack(bits: Bits | NDArray[np.bool_]) -> bytes:

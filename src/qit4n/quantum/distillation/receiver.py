@@ -13,13 +13,14 @@ import numpy as np
 
 from qit4n.entropy import Entropy
 from qit4n.errors import ProtocolError
+from qit4n.kernels.sift import BIT, ERROR
 from qit4n.kernels.toeplitz import seed_bits
 from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import ERROR, in_basis, states
-from qit4n.quantum.emulated.light import BIT, TEST_BASIS, Detections
+from qit4n.quantum.distillation.sift import in_basis, states
+from qit4n.quantum.emulated.light import TEST_BASIS, Detections
 
 
 class ReceiverSession(Session):
@@ -54,7 +55,8 @@ class ReceiverSession(Session):
         announce = messages.Announce(
             first_slot=first_slot,
             pulses=pulses,
-            slots=(detections.slots - first_slot).astype("<u4").tobytes(),
+            clicks=detections.slots.size,
+            gaps=messages.pack_slots(detections.slots, first_slot),
             bases=pack(detections.bases),
         )
         return [self.say(announce)]

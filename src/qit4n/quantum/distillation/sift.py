@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from qit4n.kernels.sift import BASIS, BIT, INTENSITY_SHIFT, split
 from qit4n.physics.finite_key import BasisCounts, Counts
-from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS
+from qit4n.quantum.emulated.light import KEY_BASIS
 
 Bits = NDArray[np.uint8]
-
-ERROR = 4
-INTENSITY_SHIFT = 3
 
 
 def states(bits: Bits, bases: Bits, intensities: Bits) -> Bits:
@@ -110,20 +108,15 @@ class SiftedBuffer:
         self._segments[: count + 1] = [_Segment(last.slots[end:], last.kept[end:])]
         self.key_bits -= block_bits
         start, self._start = self._start, int(last.slots[end - 1]) + 1
-        return self._block(taken, self._start - start)
+        return self._block(taken, block_bits, self._start - start)
 
-    def _block(self, taken: Bits, pulses: int) -> Block:
-        keyed = in_basis(taken, KEY_BASIS)
-        key, test = taken[keyed], taken[~keyed] & ~np.uint8(BIT | BASIS)
-        kinds = [np.uint8(kind << INTENSITY_SHIFT) for kind in range(self._intensities)]
-        intensities = key & ~np.uint8(BIT | BASIS | ERROR)
-        wrong = [int(np.count_nonzero(test == kind | np.uint8(ERROR))) for kind in kinds]
-        right = [int(np.count_nonzero(test == kind)) for kind in kinds]
+    def _block(self, taken: Bits, block_bits: int, pulses: int) -> Block:
+        parts = split(taken, block_bits, self._intensities)
         return Block(
-            size=key.size,
-            key=np.packbits(key & np.uint8(BIT)),
-            masks=tuple(np.packbits(intensities == kind) for kind in kinds),
-            test_counts=tuple(one + other for one, other in zip(wrong, right, strict=True)),
-            test_errors=tuple(wrong),
+            size=block_bits,
+            key=parts.key,
+            masks=tuple(parts.masks),
+            test_counts=parts.test_counts,
+            test_errors=parts.test_errors,
             pulses=pulses,
         )

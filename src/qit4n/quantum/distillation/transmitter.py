@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from qit4n.entropy import Entropy
 from qit4n.errors import BlockRefusedError, OutOfKeyError, ProtocolError
+from qit4n.kernels.sift import BIT, INTENSITY_SHIFT
 from qit4n.kernels.toeplitz import seed_bits
 from qit4n.quantum.distillation import messages, reconcile, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import INTENSITY_SHIFT, in_basis, states
-from qit4n.quantum.emulated.light import BIT, TEST_BASIS, Prepared
+from qit4n.quantum.distillation.sift import in_basis, states
+from qit4n.quantum.emulated.light import TEST_BASIS, Prepared
 
 PreparedIn = Callable[[NDArray[np.int64]], Prepared]
 SEED_BYTES = 6
@@ -56,9 +57,7 @@ class TransmitterSession(Session):
         }
 
     def _on_announce(self, message: messages.Announce, _now: float) -> list[Action]:
-        slots = message.first_slot + np.frombuffer(message.slots, "<u4").astype(np.int64)
-        if slots.size and (np.any(np.diff(slots) <= 0) or slots[-1] >= message.first_slot + message.pulses):
-            raise ProtocolError("announced slots are not ascending within their segment")
+        slots = messages.unpack_slots(message.gaps, message.clicks, message.first_slot, message.pulses)
         theirs = unpack(message.bases, slots.size)
         prepared = self._prepared(slots)
         equal = prepared.bases == theirs

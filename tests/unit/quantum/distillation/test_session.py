@@ -54,6 +54,14 @@ def test_intensities_travel_packed(kinds):
         messages.unpack_intensities(b"\xf0\xf0", 4, 3)
 
 
+@pytest.mark.parametrize("slots", [[], [1000], [1000, 1001, 66536], [1000, 66537], [5000, 5001, 2**32 + 900]])
+def test_slots_travel_as_gaps(slots):
+    """Narrow gaps in two bytes each, wide ones in four; what comes back is what was sent."""
+    sent = np.array(slots, np.int64)
+    packed = messages.pack_slots(sent, 1000)
+    assert np.array_equal(messages.unpack_slots(packed, sent.size, 1000, 2**32), sent)
+
+
 def test_the_final_key_is_not_biased(pair):
     """Ones and zeros of the delivered key are as frequent as in a random string, within five sigma."""
     run = pair().run(blocks=2)
@@ -162,11 +170,12 @@ def test_unexpected_messages_are_refused_by_name_and_state(pair):
 @pytest.mark.parametrize(
     "message",
     [
-        messages.Announce(first_slot=0, pulses=10, slots=b"abc", bases=b""),
-        messages.Announce(first_slot=0, pulses=10, slots=b"\5\0\0\0\5\0\0\0", bases=b"\0"),
-        messages.Announce(first_slot=0, pulses=1, slots=b"\5\0\0\0", bases=b"\0"),
-        messages.Announce(first_slot=0, pulses=10, slots=b"", bases=b"\0\0"),
-        messages.Announce(first_slot=-5, pulses=10, slots=b"\1\0\0\0", bases=b"\0"),
+        messages.Announce(first_slot=0, pulses=10, clicks=1, gaps=b"abc", bases=b""),
+        messages.Announce(first_slot=0, pulses=10, clicks=2, gaps=b"\5\0\0\0", bases=b"\0"),
+        messages.Announce(first_slot=0, pulses=1, clicks=1, gaps=b"\5\0\0\0", bases=b"\0"),
+        messages.Announce(first_slot=0, pulses=10, clicks=0, gaps=b"", bases=b"\0\0"),
+        messages.Announce(first_slot=-5, pulses=10, clicks=1, gaps=b"\1\0\0\0", bases=b"\0"),
+        messages.Announce(first_slot=0, pulses=10, clicks=-1, gaps=b"", bases=b""),
         messages.ReportErrors(errors=(0, 0)),
     ],
 )
