@@ -152,38 +152,122 @@ const std::vector<u64> &twiddles() {
 }
 
 // ---- monomials to the basis of Lin, Chung and Han and back ---------------------------------------------------
+//
+// With s(x) = x^tau + x a polynomial is written in powers of s (its Taylor expansion), then the coefficients, which are
+// polynomials in x, and the powers of s are converted on their own. Only XORs; what counts is that they run over
+// contiguous words and stay in the first-level cache.
 
 inline void add(u64 *to, const u64 *from, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] ^= from[i];
 }
 
-// Taylor expansion at x^tau + x of polynomials of 2^levels coefficients, each a row of `stride` words.
+// Taylor expansion at x^tau + x of 2^levels coefficients.
 template <bool FORWARD>
-void expand(u64 *f, int levels, int tau_levels, std::size_t stride) {
-    const int steps = levels - tau_levels;
-    for (int step = 0; step < steps; ++step) {
-        const int size_levels = FORWARD ? levels - step : tau_levels + 1 + step;
-        const std::size_t half = (std::size_t{1} << (size_levels - 1)) * stride;
-        const std::size_t overlap = (std::size_t{1} << (size_levels - 1 - tau_levels)) * stride;
-        const std::size_t distance = half - overlap;
-        for (u64 *block = f; block < f + (stride << levels); block += 2 * half) {
-            if (FORWARD) add(block + half, block + half + distance, overlap);
-            add(block + overlap, block + half, distance);
-            if (!FORWARD) add(block + half, block + half + distance, overlap);
-        }
+void expand(u64 *f, int levels, int tau_levels) {
+    if (levels <= tau_levels) return;
+    const std::size_t half = std::size_t{1} << (levels - 1), overlap = half >> tau_levels, distance = half - overlap;
+    if (!FORWARD) expand<false>(f, levels - 1, tau_levels), expand<false>(f + half, levels - 1, tau_levels);
+    if (FORWARD) add(f + half, f + half + distance, overlap);
+    add(f + overlap, f + half, distance);
+    if (!FORWARD) add(f + half, f + half + distance, overlap);
+    if (FORWARD) expand<true>(f, levels - 1, tau_levels), expand<true>(f + half, levels - 1, tau_levels);
+}
+
+// The same and the conversion, of STRIP polynomials side by side: a row holds one coefficient of each.
+constexpr std::size_t STRIP = 8;
+using Row = u64 __attribute__((vector_size(8 * STRIP), aligned(8)));
+
+template <bool FORWARD>
+void expand_strip(Row *f, int levels, int tau_levels) {
+    if (levels <= tau_levels) return;
+    const std::size_t half = std::size_t{1} << (levels - 1), overlap = half >> tau_levels, distance = half - overlap;
+    const auto move = [f](std::size_t to, std::size_t from, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) f[to + i] ^= f[from + i];
+    };
+    if (!FORWARD) expand_strip<false>(f, levels - 1, tau_levels), expand_strip<false>(f + half, levels - 1, tau_levels);
+    if (FORWARD) move(half, half + distance, overlap);
+    move(overlap, half, distance);
+    if (!FORWARD) move(half, half + distance, overlap);
+    if (FORWARD) expand_strip<true>(f, levels - 1, tau_levels), expand_strip<true>(f + half, levels - 1, tau_levels);
+}
+
+// Up to sixteen coefficients, in registers: expansions at x^4 + x, then at x^2 + x of both kinds.
+template <bool FORWARD, int LEVELS>
+inline void convert_few(Row *f, std::size_t stride) {
+    constexpr int COUNT = 1 << LEVELS;
+    Row r[COUNT];
+    const auto expand_at = [&r](int first, int half, int overlap, int step) {
+        const int distance = half - overlap;
+        const auto move = [&](int to, int from) { r[first + to * step] ^= r[first + from * step]; };
+        if (FORWARD)
+            for (int i = 0; i < overlap; ++i) move(half + i, half + distance + i);
+        for (int i = 0; i < distance; ++i) move(overlap + i, half + i);
+        if (!FORWARD)
+            for (int i = 0; i < overlap; ++i) move(half + i, half + distance + i);
+    };
+    const auto quarters = [&expand_at] {
+        for (int i = 0; LEVELS == 4 && i < 4; ++i) expand_at(i, 2, 1, 4);
+        for (int i = 0; i < COUNT; i += 4) expand_at(i, 2, 1, 1);
+    };
+    for (int i = 0; i < COUNT; ++i) r[i] = f[i * stride];
+    if (!FORWARD) quarters();
+    if (LEVELS == 4 && FORWARD) expand_at(0, 8, 2, 1);
+    for (int i = 0; LEVELS > 2 && i < COUNT; i += 8) expand_at(i, 4, 1, 1);
+    if (LEVELS == 4 && !FORWARD) expand_at(0, 8, 2, 1);
+    if (FORWARD) quarters();
+    for (int i = 0; i < COUNT; ++i) f[i * stride] = r[i];
+}
+
+template <bool FORWARD>
+void convert_few(Row *f, int levels, std::size_t stride) {
+    if (levels == 2) convert_few<FORWARD, 2>(f, stride);
+    if (levels == 3) convert_few<FORWARD, 3>(f, stride);
+    if (levels == 4) convert_few<FORWARD, 4>(f, stride);
+}
+
+// Of up to 256 coefficients.
+template <bool FORWARD>
+void convert_strip(Row *f, int levels) {
+    if (levels <= 4) return convert_few<FORWARD>(f, levels, 1);
+    if (FORWARD) expand_strip<true>(f, levels, 4);
+    for (std::size_t i = 0; i < 16; ++i) convert_few<FORWARD>(f + i, levels - 4, 16);
+    for (std::size_t i = 0; i < std::size_t{1} << (levels - 4); ++i) convert_few<FORWARD>(f + 16 * i, 4, 1);
+    if (!FORWARD) expand_strip<false>(f, levels, 4);
+}
+
+// `count` polynomials of 2^levels coefficients, which lie `step` words apart, the polynomials `apart` words.
+template <bool FORWARD>
+void convert_each(u64 *f, int levels, std::size_t count, std::size_t apart, std::size_t step) {
+    thread_local std::vector<u64> kept(STRIP << 8);
+    const std::size_t length = std::size_t{1} << levels;
+    u64 *turned = kept.data();
+    for (std::size_t first = 0; first < count; first += STRIP) {
+        u64 *block = f + first * apart;
+        const std::size_t here = std::min(STRIP, count - first);
+        const auto carry = [=](auto each) {
+            if (apart == 1 && here == STRIP)
+                for (std::size_t i = 0; i < length; ++i)
+                    for (std::size_t j = 0; j < STRIP; ++j) each(turned[i * STRIP + j], block[i * step + j]);
+            else
+                for (std::size_t i = 0; i < length; ++i)
+                    for (std::size_t j = 0; j < here; ++j) each(turned[i * STRIP + j], block[i * step + j * apart]);
+        };
+        if (here < STRIP) std::fill(turned, turned + STRIP * length, 0);
+        carry([](u64 &to, u64 &from) { to = from; });
+        convert_strip<FORWARD>(reinterpret_cast<Row *>(turned), levels);
+        carry([](u64 &from, u64 &to) { to = from; });
     }
 }
 
 template <bool FORWARD>
-void convert(u64 *f, int levels, std::size_t stride) {
-    if (levels <= 1) return;
-    const int tau_levels = static_cast<int>(std::bit_floor(static_cast<unsigned>(levels - 1)));
-    const std::size_t row = stride << tau_levels;
-    if (FORWARD) expand<true>(f, levels, tau_levels, stride);
-    convert<FORWARD>(f, levels - tau_levels, row);
-    for (std::size_t i = 0; i < std::size_t{1} << (levels - tau_levels); ++i)
-        convert<FORWARD>(f + i * row, tau_levels, stride);
-    if (!FORWARD) expand<false>(f, levels, tau_levels, stride);
+void convert(u64 *f, int levels) {
+    constexpr int ROW_LEVELS = 8;
+    if (levels <= ROW_LEVELS) return convert_each<FORWARD>(f, levels, 1, 1, 1);
+    const std::size_t row = std::size_t{1} << ROW_LEVELS;
+    if (FORWARD) expand<true>(f, levels, ROW_LEVELS);
+    convert_each<FORWARD>(f, levels - ROW_LEVELS, row, 1, row);
+    convert_each<FORWARD>(f, ROW_LEVELS, std::size_t{1} << (levels - ROW_LEVELS), row, 1);
+    if (!FORWARD) expand<false>(f, levels, ROW_LEVELS);
 }
 
 // ---- the transform -------------------------------------------------------------------------------------------
@@ -288,13 +372,13 @@ void transform(u64 *f, int levels, std::size_t block) {
 }
 
 void forward(u64 *f, int levels) {
-    convert<true>(f, levels, 1);
+    convert<true>(f, levels);
     transform<true>(f, levels, 0);
 }
 
 void inverse(u64 *f, int levels) {
     transform<false>(f, levels, 0);
-    convert<false>(f, levels, 1);
+    convert<false>(f, levels);
 }
 
 // ---- bits ----------------------------------------------------------------------------------------------------
