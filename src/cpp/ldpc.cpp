@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -33,17 +34,12 @@ using V = __m512i;
 inline V load(const int8_t *at) { return _mm512_loadu_si512(at); }
 inline void store(int8_t *at, V v) { _mm512_storeu_si512(at, v); }
 inline V all(int8_t value) { return _mm512_set1_epi8(value); }
-inline V plus(V a, V b) { return _mm512_add_epi8(a, b); }
 inline V add(V a, V b) { return _mm512_adds_epi8(a, b); }
 inline V subtract(V a, V b) { return _mm512_subs_epi8(a, b); }
 inline V magnitude(V a) { return _mm512_abs_epi8(a); }
 inline V least(V a, V b) { return _mm512_min_epu8(a, b); }
 inline V most(V a, V b) { return _mm512_max_epu8(a, b); }
 inline V exclusive(V a, V b) { return _mm512_xor_si512(a, b); }
-template <int BY>
-inline V shifted(V a) {
-    return _mm512_and_si512(_mm512_srli_epi16(a, BY), _mm512_set1_epi8(0xff >> BY));
-}
 inline V where_equal(V a, V b, V yes, V no) { return _mm512_mask_blend_epi8(_mm512_cmpeq_epi8_mask(a, b), no, yes); }
 inline V negate_where(V sign, V a) {
     return _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(sign), _mm512_setzero_si512(), a);
@@ -56,17 +52,12 @@ using V = __m256i;
 inline V load(const int8_t *at) { return _mm256_loadu_si256(reinterpret_cast<const V *>(at)); }
 inline void store(int8_t *at, V v) { _mm256_storeu_si256(reinterpret_cast<V *>(at), v); }
 inline V all(int8_t value) { return _mm256_set1_epi8(value); }
-inline V plus(V a, V b) { return _mm256_add_epi8(a, b); }
 inline V add(V a, V b) { return _mm256_adds_epi8(a, b); }
 inline V subtract(V a, V b) { return _mm256_subs_epi8(a, b); }
 inline V magnitude(V a) { return _mm256_abs_epi8(a); }
 inline V least(V a, V b) { return _mm256_min_epu8(a, b); }
 inline V most(V a, V b) { return _mm256_max_epu8(a, b); }
 inline V exclusive(V a, V b) { return _mm256_xor_si256(a, b); }
-template <int BY>
-inline V shifted(V a) {
-    return _mm256_and_si256(_mm256_srli_epi16(a, BY), _mm256_set1_epi8(0xff >> BY));
-}
 inline V where_equal(V a, V b, V yes, V no) { return _mm256_blendv_epi8(no, yes, _mm256_cmpeq_epi8(a, b)); }
 inline V negate_where(V sign, V a) {
     const V mask = _mm256_cmpgt_epi8(_mm256_setzero_si256(), sign);
@@ -88,9 +79,8 @@ inline void store(int8_t *at, V v) { std::memcpy(at, &v, sizeof v); }
 inline V all(int8_t value) { return V{} + value; }
 inline V choose(V mask, V yes, V no) { return (yes & mask) | (no & ~mask); }
 inline V saturated(V sum, V a, V overflow) { return choose(overflow < 0, (a < 0) ^ all(127), sum); }
-inline V plus(V a, V b) { return (V)((U)a + (U)b); }
 inline V add(V a, V b) {
-    const V sum = plus(a, b);
+    const V sum = (V)((U)a + (U)b);
     return saturated(sum, a, (sum ^ a) & (sum ^ b));
 }
 inline V subtract(V a, V b) {
@@ -104,10 +94,6 @@ inline V magnitude(V a) {
 inline V least(V a, V b) { return choose((V)((U)a < (U)b), a, b); }
 inline V most(V a, V b) { return choose((V)((U)a < (U)b), b, a); }
 inline V exclusive(V a, V b) { return a ^ b; }
-template <int BY>
-inline V shifted(V a) {
-    return (V)((U)a >> BY);
-}
 inline V where_equal(V a, V b, V yes, V no) { return choose(a == b, yes, no); }
 inline V negate_where(V sign, V a) {
     const V mask = sign < 0;
@@ -123,6 +109,7 @@ inline uint64_t signs(V a) {
 
 #endif
 
+typedef uint16_t V16 __attribute__((vector_size(sizeof(V))));
 constexpr int WIDTH = sizeof(V);
 constexpr int PARTS = LANES / WIDTH;
 // With vpermb a column is turned in a register; without, it lies twice in a row and is read from the middle.
@@ -152,14 +139,34 @@ inline void put(int8_t *beliefs, uint32_t place, int part, V v) {
     if (COPIES == 2) store(at + LANES, v);
 }
 
-// 13/16 of a magnitude, the normalisation of min-sum (Chen and Fossorier 2002), without a multiplication.
-inline V normalised(V a) { return subtract(a, shifted<4>(plus(plus(a, a), plus(a, all(15))))); }
+// Each magnitude times scale / 16, rounded down: the even and the odd bytes of 16-bit products.
+inline V scaled(V a, V16 scale) {
+    const V16 wide = (V16)a, low = wide & 0xff, high = (wide >> 8) & 0xff;
+    return (V)(((low * scale) >> 4) | (((high * scale) >> 4) << 8));
+}
+
+uint64_t parities(const int32_t *starts, const uint32_t *places, const uint64_t *words, size_t row) {
+    uint64_t sum = 0;
+    for (int32_t e = starts[row]; e < starts[row + 1]; ++e)
+        sum ^= std::rotr(words[places[e] / LANES], static_cast<int>(places[e] % LANES));
+    return sum;
+}
+
+// Memory for lanes, which begin at cache lines.
+template <typename T>
+struct Lined {
+    using value_type = T;
+    T *allocate(size_t count) { return static_cast<T *>(::operator new(count * sizeof(T), std::align_val_t(LANES))); }
+    void deallocate(T *at, size_t) { ::operator delete(at, std::align_val_t(LANES)); }
+    bool operator==(const Lined &) const = default;
+};
+using Lanes = std::vector<int8_t, Lined<int8_t>>;
 
 struct Decoder {
     size_t rows, columns;
     std::vector<uint32_t> turns;   // as places, but the shift is relative to the row before
     std::vector<uint8_t> last;     // shift of the last row that meets a column
-    std::vector<int8_t> beliefs, messages, wanted;
+    Lanes beliefs, messages, wanted;
     std::vector<uint64_t> words;
 
     void prepare(const int32_t *starts, const uint32_t *places, size_t row_count, size_t column_count) {
@@ -197,7 +204,8 @@ struct Decoder {
         }
     }
 
-    void iterate(const int32_t *starts) {
+    void iterate(const int32_t *starts, uint8_t scale) {
+        const V16 factor = V16{} + scale;
         alignas(64) int8_t kept[TALLEST * LANES];
         int8_t *const at = beliefs.data();
         for (size_t r = 0; r < rows; ++r) {
@@ -219,8 +227,8 @@ struct Decoder {
                     sign[p] = exclusive(sign[p], t);
                 }
             for (int p = 0; p < PARTS; ++p) {
-                low[p] = normalised(first[p]);
-                high[p] = normalised(second[p]);
+                low[p] = scaled(first[p], factor);
+                high[p] = scaled(second[p], factor);
             }
             for (int e = 0; e < degree; ++e)
                 for (int p = 0; p < PARTS; ++p) {
@@ -241,14 +249,15 @@ struct Decoder {
             words[c] = std::rotl(word, last[c]);
         }
     }
-};
 
-uint64_t parities(const int32_t *starts, const uint32_t *places, const uint64_t *words, size_t row) {
-    uint64_t sum = 0;
-    for (int32_t e = starts[row]; e < starts[row + 1]; ++e)
-        sum ^= std::rotr(words[places[e] / LANES], static_cast<int>(places[e] % LANES));
-    return sum;
-}
+    // Number of checks that the decision does not meet.
+    size_t unmet(const int32_t *starts, const uint32_t *places, const uint64_t *syndrome) const {
+        size_t count = 0;
+        for (size_t r = 0; r < rows; ++r)
+            count += static_cast<size_t>(std::popcount(parities(starts, places, words.data(), r) ^ syndrome[r]));
+        return count;
+    }
+};
 
 void check(const Array<int32_t> &starts, const Array<uint32_t> &places, size_t columns, bool tall) {
     const size_t rows = starts.shape(0);
@@ -272,22 +281,24 @@ void syndrome(Array<int32_t> starts, Array<uint32_t> places, Array<uint64_t> wor
 }
 
 // Iterations used; -1 where the syndrome was not met.
-int decode(Array<int32_t> starts, Array<uint32_t> places, Array<int8_t> prior, Array<uint64_t> wanted, int iterations,
-           Output<uint64_t> found) {
+int decode(Array<int32_t> starts, Array<uint32_t> places, Array<uint8_t> scales, Array<int8_t> prior,
+           Array<uint64_t> wanted, int iterations, Output<uint64_t> found) {
     const size_t columns = found.shape(0), rows = starts.shape(0) - 1;
     check(starts, places, columns, true);
-    if (prior.shape(0) != columns * LANES || wanted.shape(0) != rows) throw std::invalid_argument("length of a frame");
+    if (prior.shape(0) != columns * LANES || wanted.shape(0) != rows || scales.shape(0) == 0) throw std::invalid_argument("length of a frame");
     nb::gil_scoped_release release;
     static thread_local Decoder decoder;
     decoder.prepare(starts.data(), places.data(), rows, columns);
     decoder.load_frame(prior.data(), wanted.data());
-    int used = -1;
-    for (int i = 1; i <= iterations && used < 0; ++i) {
-        decoder.iterate(starts.data());
+    decoder.decide();
+    int used = 0;
+    for (size_t open; (open = decoder.unmet(starts.data(), places.data(), wanted.data())) > 0; ++used) {
+        if (used == iterations) {
+            used = -1;
+            break;
+        }
+        decoder.iterate(starts.data(), scales.data()[open * (scales.shape(0) - 1) / (rows * LANES)]);
         decoder.decide();
-        size_t r = 0;
-        while (r < rows && parities(starts.data(), places.data(), decoder.words.data(), r) == wanted.data()[r]) ++r;
-        if (r == rows) used = i;
     }
     std::copy(decoder.words.begin(), decoder.words.end(), found.data());
     return used;
@@ -297,7 +308,8 @@ int decode(Array<int32_t> starts, Array<uint32_t> places, Array<int8_t> prior, A
 
 void bind_ldpc(nb::module_ &module) {
     module.def("ldpc_syndrome", &syndrome, "starts"_a, "places"_a, "words"_a, "found"_a);
-    module.def("ldpc_decode", &decode, "starts"_a, "places"_a, "prior"_a, "wanted"_a, "iterations"_a, "found"_a);
+    module.def("ldpc_decode", &decode, "starts"_a, "places"_a, "scales"_a, "prior"_a, "wanted"_a, "iterations"_a,
+               "found"_a);
 }
 
 }  // namespace qit
