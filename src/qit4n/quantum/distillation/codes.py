@@ -12,8 +12,8 @@ A key is cut into frames of one code each::
 
 Syndromes are packed bits; a frame fills ``plan.syndrome_bytes``, the answer of a later round ``plan.more_bytes``.
 
-**Codes.** ``codes.json`` holds base graphs of 256 columns (see :mod:`.design`), lifted by the group Z_q x Z_64 for q
-of 1 to 16, that is frames of up to 16384 q bits. Lanes of 64 checks turn in the one, words change place in the other.
+**Codes.** ``codes.json`` holds base graphs of 512 columns (see :mod:`.design`), lifted by the group Z_q x Z_64 for q
+of 1 to 8, that is frames of up to 32768 q bits. Lanes of 64 checks turn in the one, words change place in the other.
 
 **Rate.** A frame that is shorter than its code is *shortened*: the last columns are left out, the rest of the last one
 is known to be zero. A frame that does not decode gets *more*: in each round some checks are split in two halves, and
@@ -38,16 +38,20 @@ from qit4n.errors import ProtocolError
 from qit4n.kernels.ldpc import CERTAIN, LANES, Bits, Code, Words, decode, packed, syndrome, unpacked
 
 FILE = importlib.resources.files(__package__) / "codes.json"
-BASE_COLUMNS = 256
-LIFTINGS = (64, 128, 256, 512, 1024)
+BASE_COLUMNS = 512
+LIFTINGS = (64, 128, 256, 512)
 PRIOR = 16
 ITERATIONS = 60
 ROUNDS = 8
 
 
 def normalisation() -> Bits:
-    """Sixteenths of min-sum by the share of unmet checks in 1/64: a fit to what density evolution finds best."""
-    return np.clip(np.rint(18.0 - 35.0 / 64.0 * np.arange(65)), 3, 13).astype(np.uint8)
+    """Sixteenths of min-sum by the share of unmet checks in 1/64.
+
+    A fit to what density evolution finds best in each iteration, but for the upper end, where graphs with cycles need
+    less confidence than trees.
+    """
+    return np.clip(np.rint(17.5 - 37.0 / 64.0 * np.arange(65)), 6, 13).astype(np.uint8)
 
 
 def difference(a: NDArray[np.int64] | int, b: int, lifting: int) -> NDArray[np.int64]:
@@ -59,7 +63,7 @@ def difference(a: NDArray[np.int64] | int, b: int, lifting: int) -> NDArray[np.i
 
 
 @cache
-def _base_graphs() -> dict[int, list[list[int]]]:
+def base_graphs() -> dict[int, list[list[int]]]:
     """Rows to columns, as :func:`.design.base_graph` gives them."""
     return {int(rows): columns for rows, columns in json.loads(FILE.read_text(encoding="utf-8")).items()}
 
@@ -68,7 +72,7 @@ def _base_graphs() -> dict[int, list[list[int]]]:
 def _code(rows: int, lifting: int, columns: int, split: int) -> Code:
     """The first ``columns`` of a base graph, its first ``split`` rows halved (the new halves follow), lifted."""
     met: list[list[tuple[int, int]]] = [[] for _ in range(rows)]
-    for column, edges in enumerate(_base_graphs()[rows][:columns]):
+    for column, edges in enumerate(base_graphs()[rows][:columns]):
         for edge in edges:
             row, shift = divmod(edge, LIFTINGS[-1])
             met[row].append((column, shift))
@@ -94,40 +98,42 @@ class Plan:
     Attributes:
         size: bits of the key.
         frames: number of frames.
-        rows: which base graph: its rows, of 256 columns when it is not shortened.
+        rows: which base graph: its rows, of 512 columns when it is not shortened.
+        halved: rows of the base graph that are split in two halves from the start.
         lifting: bits for each column, checks for each row.
     """
 
     size: int
     frames: int
     rows: int
+    halved: int
     lifting: int
 
     def __post_init__(self) -> None:
         """Refuse numbers that fit no code.
 
         Raises:
-            ProtocolError: no such code, or the key is longer than its frames.
+            ProtocolError: no such code, or the key does not fit the frames.
         """
-        if self.rows not in _base_graphs() or self.lifting not in LIFTINGS:
-            raise ProtocolError(f"no code of {self.rows} rows lifted to {self.lifting}")
-        if self.size < 1 or not self.size <= self.frames * BASE_COLUMNS * self.lifting or self.frames > self.size:
+        if self.rows not in base_graphs() or self.lifting not in LIFTINGS or not 0 <= self.halved <= self.rows // 3:
+            raise ProtocolError(f"no code of {self.rows} rows, {self.halved} of them halved, lifted to {self.lifting}")
+        if not 1 <= self.frames <= self.size <= self.frames * BASE_COLUMNS * self.lifting:
             raise ProtocolError(f"{self.size} bits in {self.frames} frames of {BASE_COLUMNS * self.lifting}")
 
     @classmethod
     def of(cls, size: int, qber: float) -> "Plan":
-        """The plan that leaks least at an error rate, with a frame in a hundred or fewer in need of more."""
-        best, least = None, math.inf
+        """The plan that leaks least at an error rate, with a frame in a hundred or fewer in need of more.
+
+        Above an error rate of about 0.15 frames hardly decode.
+        """
+        plans = []
         for lifting in LIFTINGS:
-            for rows in _base_graphs():
-                payload = min(BASE_COLUMNS * lifting, rows * lifting / needed_leak(qber, rows, lifting))
-                frames = math.ceil(size / payload)
-                leak = frames * rows * lifting
-                if leak < least:
-                    best, least = cls(size=size, frames=frames, rows=rows, lifting=lifting), leak
-        if best is None:
-            raise ValueError("no code")
-        return best
+            frames = -(-size // (BASE_COLUMNS * lifting))
+            checks = math.ceil(needed_leak(qber, lifting) * (-(-size // frames)) / lifting)
+            rows = max((rows for rows in base_graphs() if rows <= checks), default=min(base_graphs()))
+            halved = min(max(checks - rows, 0), rows // 3)
+            plans.append(cls(size=size, frames=frames, rows=rows, halved=halved, lifting=lifting))
+        return min(plans, key=lambda plan: plan.frames * plan.syndrome_bytes)
 
     @property
     def payload(self) -> int:
@@ -142,7 +148,7 @@ class Plan:
     @property
     def syndrome_bytes(self) -> int:
         """Length of the syndrome of a frame."""
-        return self.rows * self.lifting // 8
+        return (self.rows + self.halved) * self.lifting // 8
 
     @property
     def split_rows(self) -> int:
@@ -150,18 +156,19 @@ class Plan:
         return -(-self.rows // 20)
 
     @property
-    def words_each_round(self) -> int:
-        """Words of 64 checks that each further round halves."""
-        return self.split_rows * self.lifting // LANES
-
-    @property
     def more_bytes(self) -> int:
         """Length of what a further round sends for a frame."""
-        return 8 * self.words_each_round
+        return self.split_rows * self.lifting // 8
+
+    def new_words(self, rounds: int) -> slice:
+        """The words of the syndrome, by the code after so many further rounds, that the last of them sends."""
+        words = self.lifting // LANES
+        end = (self.halved + rounds * self.split_rows) * words
+        return slice(end - self.split_rows * words, end)
 
     def code(self, rounds: int) -> Code:
         """The code of a frame after some further rounds."""
-        return _code(self.rows, self.lifting, self.columns, rounds * self.split_rows)
+        return _code(self.rows, self.lifting, self.columns, self.halved + rounds * self.split_rows)
 
     def frame_words(self, key: Bits) -> Words:
         """Frames of a key (values 0/1), one a row, padded with zeros."""
@@ -173,12 +180,12 @@ class Plan:
         return packed(padded.reshape(-1)).reshape(self.frames, -1)
 
 
-def needed_leak(qber: float, rows: int, lifting: int) -> float:
+def needed_leak(qber: float, lifting: int) -> float:
     """Syndrome bits per key bit at which about one frame in a hundred fails."""
     q = max(qber, 1e-4)
     entropy = -q * math.log2(q) - (1.0 - q) * math.log2(1.0 - q)
     bits = BASE_COLUMNS * lifting
-    return entropy * (1.17 + 2.2 * math.sqrt((1.0 - q) / (q * bits))) + 0.0 * rows
+    return entropy * (1.14 + 4.0 * math.sqrt((1.0 - q) / (q * bits)))
 
 
 class LdpcReference:
@@ -192,15 +199,15 @@ class LdpcReference:
         """
         if key.size != plan.size:
             raise ProtocolError(f"a key of {key.size} bits, a plan for {plan.size}")
-        self._plan = plan
+        self.plan = plan
         self._frames = plan.frame_words(key)
         self._rounds = np.zeros(plan.frames, np.int64)
         self.leaked_bits = 0
 
     def syndrome(self) -> bytes:
         """Syndromes of all frames."""
-        code = self._plan.code(0)
-        self.leaked_bits += LANES * code.rows * self._plan.frames
+        code = self.plan.code(0)
+        self.leaked_bits += LANES * code.rows * self.plan.frames
         return b"".join(_bytes(syndrome(code, frame)) for frame in self._frames)
 
     def more(self, frames: NDArray[np.int64]) -> bytes:
@@ -209,17 +216,16 @@ class LdpcReference:
         Raises:
             ProtocolError: no such frame, or it has had all rounds.
         """
-        if np.unique(frames).size != frames.size or not np.all((frames >= 0) & (frames < self._plan.frames)):
+        if np.unique(frames).size != frames.size or not np.all((frames >= 0) & (frames < self.plan.frames)):
             raise ProtocolError("no such frames")
         if np.any(self._rounds[frames] >= ROUNDS):
             raise ProtocolError(f"more than {ROUNDS} rounds")
         self._rounds[frames] += 1
-        self.leaked_bits += 8 * self._plan.more_bytes * frames.size
+        self.leaked_bits += 8 * self.plan.more_bytes * frames.size
         return b"".join(self._halves(frame, int(self._rounds[frame])) for frame in frames.tolist())
 
     def _halves(self, frame: int, rounds: int) -> bytes:
-        last = slice((rounds - 1) * self._plan.words_each_round, rounds * self._plan.words_each_round)
-        return _bytes(syndrome(self._plan.code(rounds), self._frames[frame])[last])
+        return _bytes(syndrome(self.plan.code(rounds), self._frames[frame])[self.plan.new_words(rounds)])
 
 
 class LdpcCorrector:
@@ -246,7 +252,7 @@ class LdpcCorrector:
         self.rounds = 0
         self.corrected = 0
         self.iterations = np.zeros(plan.frames, np.int64)
-        self._plan = plan
+        self.plan = plan
         self._frames = plan.frame_words(key)
         self._wanted: dict[int, Words] = {}
 
@@ -256,8 +262,8 @@ class LdpcCorrector:
         Raises:
             ProtocolError: the wrong number of bytes.
         """
-        sent = _words(syndromes, self._plan.frames, self._plan.syndrome_bytes)
-        code = self._plan.code(0)
+        sent = _words(syndromes, self.plan.frames, self.plan.syndrome_bytes)
+        code = self.plan.code(0)
         for frame, words in enumerate(sent):
             self._wanted[frame] = words ^ syndrome(code, self._frames[frame])
         self._decode()
@@ -268,22 +274,21 @@ class LdpcCorrector:
         Raises:
             ProtocolError: the wrong number of bytes.
         """
-        sent = _words(halves, self.failed.size, self._plan.more_bytes)
+        sent = _words(halves, self.failed.size, self.plan.more_bytes)
         self.rounds += 1
-        code = self._plan.code(self.rounds)
-        end = self.rounds * self._plan.words_each_round
-        last = slice(end - self._plan.words_each_round, end)
+        code = self.plan.code(self.rounds)
+        new = self.plan.new_words(self.rounds)
         for frame, words in zip(self.failed.tolist(), sent, strict=True):
-            half = words ^ syndrome(code, self._frames[frame])[last]
-            wanted = self._wanted[frame]
-            self._wanted[frame] = np.concatenate([wanted[: last.start], half, wanted[end:], wanted[last] ^ half])
+            half = words ^ syndrome(code, self._frames[frame])[new]
+            whole = self._wanted[frame]
+            self._wanted[frame] = np.concatenate([whole[: new.start], half, whole[new.stop :], whole[new] ^ half])
         self._decode()
 
     def _decode(self) -> None:
-        code, payload = self._plan.code(self.rounds), self._plan.payload
+        code, payload = self.plan.code(self.rounds), self.plan.payload
         left = []
         for frame in self.failed.tolist():
-            start, end = frame * payload, min((frame + 1) * payload, self._plan.size)
+            start, end = frame * payload, min((frame + 1) * payload, self.plan.size)
             prior = np.full(LANES * code.columns, CERTAIN, np.int8)
             prior[: end - start] = PRIOR
             errors, used = decode(code, self._wanted[frame], prior, ITERATIONS)
