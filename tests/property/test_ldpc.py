@@ -40,7 +40,9 @@ def test_syndrome_has_the_bits_of_its_twin(level, seed, rows, columns):
 
 @pytest.mark.parametrize("level", levels())
 @fixed
-@given(seed=SEEDS, rows=st.integers(1, 6), columns=st.integers(1, 9), iterations=st.integers(0, 6), solvable=st.booleans())
+@given(
+    seed=SEEDS, rows=st.integers(1, 6), columns=st.integers(1, 9), iterations=st.integers(0, 6), solvable=st.booleans()
+)
 def test_decoder_has_the_bits_of_its_twin(level, seed, rows, columns, iterations, solvable):
     dice = np.random.default_rng(seed)
     code = random_code(dice, rows, columns)

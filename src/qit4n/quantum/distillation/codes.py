@@ -2,7 +2,7 @@
 
 A key is cut into frames of one code each::
 
-    plan = Plan.of(key.size, qber)                    # both ends alike, from public numbers
+    plan = Plan.of(key.size, qber)                    # one end makes it and tells the other its five numbers
     reference = LdpcReference(key, plan)              # the end whose key is the truth
     corrector = LdpcCorrector(other_key, plan)
     corrector.learn(reference.syndrome())
@@ -42,6 +42,8 @@ BASE_COLUMNS = 512
 LIFTINGS = (64, 128, 256, 512)
 PRIOR = 16
 ITERATIONS = 60
+LEAST_QBER = 1e-3
+SHORT = 0.7
 ROUNDS = 8
 
 
@@ -51,7 +53,8 @@ def normalisation() -> Bits:
     A fit to what density evolution finds best in each iteration, but for the upper end, where graphs with cycles need
     less confidence than trees.
     """
-    return np.clip(np.rint(17.5 - 37.0 / 64.0 * np.arange(65)), 6, 13).astype(np.uint8)
+    scales: Bits = np.clip(np.rint(16.5 - 0.5 * np.arange(65)), 7, 13).astype(np.uint8)
+    return scales
 
 
 def difference(a: NDArray[np.int64] | int, b: int, lifting: int) -> NDArray[np.int64]:
@@ -124,16 +127,34 @@ class Plan:
     def of(cls, size: int, qber: float) -> "Plan":
         """The plan that leaks least at an error rate, with a frame in a hundred or fewer in need of more.
 
-        Above an error rate of about 0.15 frames hardly decode.
+        Raises:
+            ValueError: no code bears the error rate; all bear 0.15.
         """
-        plans = []
+        plans: list[Plan | None] = []
         for lifting in LIFTINGS:
-            frames = -(-size // (BASE_COLUMNS * lifting))
-            checks = math.ceil(needed_leak(qber, lifting) * (-(-size // frames)) / lifting)
-            rows = max((rows for rows in base_graphs() if rows <= checks), default=min(base_graphs()))
-            halved = min(max(checks - rows, 0), rows // 3)
-            plans.append(cls(size=size, frames=frames, rows=rows, halved=halved, lifting=lifting))
-        return min(plans, key=lambda plan: plan.frames * plan.syndrome_bytes)
+            longest = BASE_COLUMNS * lifting
+            fewest = -(-size // longest)
+            for rows in base_graphs():
+                enough = -(-size // max(1, int(rows * lifting / needed_leak(qber, longest)))) + 1
+                numbers = {fewest, *range(fewest, min(size, enough) + 1)[-3:]}
+                plans += [cls._of(size, qber, frames, rows, lifting) for frames in sorted(numbers)]
+        found = [plan for plan in plans if plan]
+        if not found:
+            raise ValueError(f"no code for an error rate of {qber}")
+        return min(found, key=lambda plan: plan.frames * plan.syndrome_bytes)
+
+    @classmethod
+    def _of(cls, size: int, qber: float, frames: int, rows: int, lifting: int) -> "Plan | None":
+        """As many rows halved as it takes; None: more than there may be."""
+        payload = -(-size // frames)
+        columns = -(-payload // lifting)
+        short = max(0.0, SHORT - columns / BASE_COLUMNS)
+        for halved in range(rows // 3 + 1):
+            # Measured: what shortening to less than two thirds costs, and halving.
+            excess = 0.12 * short + 0.15 * halved / rows
+            if (rows + halved) * lifting >= needed_leak(qber, payload, excess) * payload:
+                return cls(size=size, frames=frames, rows=rows, halved=halved, lifting=lifting)
+        return None
 
     @property
     def payload(self) -> int:
@@ -180,12 +201,15 @@ class Plan:
         return packed(padded.reshape(-1)).reshape(self.frames, -1)
 
 
-def needed_leak(qber: float, lifting: int) -> float:
-    """Syndrome bits per key bit at which about one frame in a hundred fails."""
-    q = max(qber, 1e-4)
+def needed_leak(qber: float, bits: int, excess: float = 0.0) -> float:
+    """Syndrome bits per bit of a frame at which fewer than one frame in a hundred fails: measured.
+
+    The first term is near the threshold of the codes, the last is for frames with more errors than the mean, whose
+    number varies by sqrt(q (1 - q) bits); ``excess`` is for codes that are less than ideal.
+    """
+    q = max(qber, LEAST_QBER)
     entropy = -q * math.log2(q) - (1.0 - q) * math.log2(1.0 - q)
-    bits = BASE_COLUMNS * lifting
-    return entropy * (1.14 + 4.0 * math.sqrt((1.0 - q) / (q * bits)))
+    return entropy * (1.14 + excess + 4.0 * math.sqrt((1.0 - q) / (q * bits)))
 
 
 class LdpcReference:

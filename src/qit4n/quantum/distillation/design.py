@@ -118,10 +118,11 @@ def _saturated(sums: Floats) -> Floats:
     """Probabilities of -127..127 from those of sums in the order of the FFT, less its noise."""
     sums = np.maximum(sums, 0.0)
     half = SPECTRUM // 2
-    beliefs = np.concatenate([sums[-CERTAIN:], sums[: CERTAIN + 1]])
+    beliefs: Floats = np.concatenate([sums[-CERTAIN:], sums[: CERTAIN + 1]])
     beliefs[0] += sums[half:-CERTAIN].sum()
     beliefs[-1] += sums[CERTAIN + 1 : half].sum()
-    return beliefs / beliefs.sum()
+    beliefs /= beliefs.sum()
+    return beliefs
 
 
 def _least(heard: Floats, ensemble: Ensemble) -> tuple[Floats, Floats]:

@@ -26,7 +26,9 @@ def threshold(degree, check_degree):
     return low
 
 
-@pytest.mark.parametrize(("degrees", "sum_product"), [((3, 6), 0.084), ((4, 8), 0.076), ((3, 5), 0.113), ((3, 4), 0.167)])
+@pytest.mark.parametrize(
+    ("degrees", "sum_product"), [((3, 6), 0.084), ((4, 8), 0.076), ((3, 5), 0.113), ((3, 4), 0.167)]
+)
 def test_thresholds_of_regular_codes(degrees, sum_product):
     """Normalised min-sum comes within 5 % of the sum-product threshold (Richardson and Urbanke 2001), not above."""
     assert 0.95 * sum_product <= threshold(*degrees) <= sum_product
