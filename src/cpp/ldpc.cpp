@@ -26,6 +26,7 @@ namespace {
 
 constexpr int LANES = 64;
 constexpr int CAP = 63;      // largest magnitude a check takes in
+constexpr int NEAR = 8;      // with one check in so many not met, the decision is worth a look
 constexpr int TALLEST = 1024;  // largest number of columns that a row may meet
 
 #if defined(__AVX512BW__) && defined(__AVX512VBMI__)
@@ -183,7 +184,7 @@ struct Decoder {
             now[column] = static_cast<uint8_t>(shift);
         }
         beliefs.resize(columns * LANES * COPIES);
-        messages.assign(edges * LANES, 0);
+        messages.resize(edges * LANES);
         words.resize(columns);
         wanted.resize(rows * LANES);
     }
@@ -204,7 +205,10 @@ struct Decoder {
         }
     }
 
-    void iterate(const int32_t *starts, uint8_t scale) {
+    // Returns how many checks were not met when their turn came.
+    template <bool FIRST>
+    size_t iterate(const int32_t *starts, uint8_t scale) {
+        size_t open = 0;
         const V16 factor = V16{} + scale;
         alignas(64) int8_t kept[TALLEST * LANES];
         int8_t *const at = beliefs.data();
@@ -212,14 +216,18 @@ struct Decoder {
             const uint32_t *row = &turns[starts[r]];
             int8_t *old = &messages[static_cast<size_t>(starts[r]) * LANES];
             const int degree = starts[r + 1] - starts[r];
-            V first[PARTS], second[PARTS], sign[PARTS], low[PARTS], high[PARTS];
+            V first[PARTS], second[PARTS], sign[PARTS], unmet[PARTS], low[PARTS], high[PARTS];
             for (int p = 0; p < PARTS; ++p) {
                 first[p] = second[p] = all(CAP);
-                sign[p] = load(&wanted[r * LANES + p * WIDTH]);
+                sign[p] = unmet[p] = load(&wanted[r * LANES + p * WIDTH]);
             }
+#pragma GCC unroll 4
             for (int e = 0; e < degree; ++e)
                 for (int p = 0; p < PARTS; ++p) {
-                    const V t = subtract(turned(at, row[e], p), load(old + e * LANES + p * WIDTH));
+                    const V before = FIRST ? all(0) : load(old + e * LANES + p * WIDTH);
+                    const V belief = turned(at, row[e], p);
+                    const V t = subtract(belief, before);
+                    unmet[p] = exclusive(unmet[p], belief);
                     store(kept + e * LANES + p * WIDTH, t);
                     const V size = magnitude(t);
                     second[p] = least(second[p], most(first[p], size));
@@ -229,7 +237,9 @@ struct Decoder {
             for (int p = 0; p < PARTS; ++p) {
                 low[p] = scaled(first[p], factor);
                 high[p] = scaled(second[p], factor);
+                open += static_cast<size_t>(std::popcount(signs(unmet[p])));
             }
+#pragma GCC unroll 4
             for (int e = 0; e < degree; ++e)
                 for (int p = 0; p < PARTS; ++p) {
                     const V t = load(kept + e * LANES + p * WIDTH);
@@ -239,6 +249,7 @@ struct Decoder {
                     put(at, row[e], p, add(t, message));
                 }
         }
+        return open;
     }
 
     void decide() {
@@ -285,21 +296,26 @@ int decode(Array<int32_t> starts, Array<uint32_t> places, Array<uint8_t> scales,
            Array<uint64_t> wanted, int iterations, Output<uint64_t> found) {
     const size_t columns = found.shape(0), rows = starts.shape(0) - 1;
     check(starts, places, columns, true);
-    if (prior.shape(0) != columns * LANES || wanted.shape(0) != rows || scales.shape(0) == 0) throw std::invalid_argument("length of a frame");
+    if (prior.shape(0) != columns * LANES || wanted.shape(0) != rows || scales.shape(0) == 0)
+        throw std::invalid_argument("length of a frame");
     nb::gil_scoped_release release;
     static thread_local Decoder decoder;
     decoder.prepare(starts.data(), places.data(), rows, columns);
     decoder.load_frame(prior.data(), wanted.data());
     decoder.decide();
+    const size_t checks = rows * LANES;
+    size_t open = decoder.unmet(starts.data(), places.data(), wanted.data());
     int used = 0;
-    for (size_t open; (open = decoder.unmet(starts.data(), places.data(), wanted.data())) > 0; ++used) {
-        if (used == iterations) {
-            used = -1;
-            break;
+    while (open > 0 && used < iterations) {
+        const uint8_t scale = scales.data()[open * (scales.shape(0) - 1) / checks];
+        open = used == 0 ? decoder.iterate<true>(starts.data(), scale) : decoder.iterate<false>(starts.data(), scale);
+        ++used;
+        if (open * NEAR <= checks || used == iterations) {
+            decoder.decide();
+            open = decoder.unmet(starts.data(), places.data(), wanted.data());
         }
-        decoder.iterate(starts.data(), scales.data()[open * (scales.shape(0) - 1) / (rows * LANES)]);
-        decoder.decide();
     }
+    if (open > 0) used = -1;
     std::copy(decoder.words.begin(), decoder.words.end(), found.data());
     return used;
 }

@@ -13,7 +13,7 @@ fixed = settings(derandomize=True, deadline=None)
 
 
 def random_code(dice, rows, columns):
-    met = [dice.choice(columns, dice.integers(1, columns + 1), replace=False) for _ in range(rows)]
+    met = [dice.choice(columns, dice.integers(0, columns + 1), replace=False) for _ in range(rows)]
     places = np.concatenate([64 * row + dice.integers(0, 64, row.size) for row in met]).astype(np.uint32)
     return ldpc.Code(
         columns=columns,

@@ -19,6 +19,7 @@ Words = NDArray[np.uint64]
 LANES = 64
 CAP = 63
 CERTAIN = 127
+NEAR = 8  # with one check in so many not met, the decision is worth a look
 ONE = np.uint64(1)
 
 
@@ -99,7 +100,9 @@ def twin_syndrome(code: Code, words: Words) -> Words:
     taken, right = words[column], shift.astype(np.uint64)
     # A shift by all 64 bits is undefined: the left one goes in two steps.
     turned = (taken >> right) | (taken << (np.uint64(LANES - 1) - right) << ONE)
-    parities: Words = np.bitwise_xor.reduceat(turned, code.starts[:-1])
+    parities = np.zeros(code.rows, np.uint64)
+    filled = np.diff(code.starts) > 0
+    parities[filled] = np.bitwise_xor.reduceat(turned, code.starts[:-1][filled])
     return parities
 
 
@@ -111,16 +114,24 @@ def twin_decode(code: Code, wanted: Words, prior: NDArray[np.int8], iterations: 
     beliefs = prior.astype(np.int16)
     messages = np.zeros(bits.shape, np.int16)
     sought = unpacked(wanted).reshape(-1, LANES).astype(bool)
-    for used in range(iterations + 1):
-        words = packed((beliefs < 0).astype(np.uint8))
-        unmet = int(np.bitwise_count(twin_syndrome(code, words) ^ wanted).sum())
-        if not unmet:
-            return words, used
-        if used < iterations:
-            scale = int(code.scales[unmet * (code.scales.size - 1) // (LANES * code.rows)])
-            for row, (start, end) in enumerate(zip(code.starts[:-1], code.starts[1:], strict=True)):
-                _update(beliefs, bits[start:end], messages[start:end], sought[row], scale)
-    return words, None
+    words = packed((beliefs < 0).astype(np.uint8))
+    checks = LANES * code.rows
+    unmet = _weight(twin_syndrome(code, words) ^ wanted)
+    used = 0
+    while unmet and used < iterations:
+        scale = int(code.scales[unmet * (code.scales.size - 1) // checks])
+        unmet = 0
+        for row, (start, end) in enumerate(zip(code.starts[:-1], code.starts[1:], strict=True)):
+            unmet += _update(beliefs, bits[start:end], messages[start:end], sought[row], scale)
+        used += 1
+        if unmet * NEAR <= checks or used == iterations:
+            words = packed((beliefs < 0).astype(np.uint8))
+            unmet = _weight(twin_syndrome(code, words) ^ wanted)
+    return words, None if unmet else used
+
+
+def _weight(words: Words) -> int:
+    return int(np.bitwise_count(words).sum())
 
 
 def _update(
@@ -129,8 +140,13 @@ def _update(
     messages: NDArray[np.int16],
     sought: NDArray[np.bool_],
     scale: int,
-) -> None:
-    """One row of 64 checks: what it hears from its bits (its own last messages taken out), and says to them."""
+) -> int:
+    """One row of 64 checks: what it hears from its bits (its own last messages taken out), and says to them.
+
+    Returns:
+        How many of the checks were not met before.
+    """
+    unmet = sought ^ np.logical_xor.reduce(beliefs[bits] < 0, axis=0)
     heard = np.clip(beliefs[bits] - messages, -128, 127)
     size = np.abs(heard)
     capped = np.vstack([size, np.full((2, LANES), CAP, np.int16)])
@@ -140,3 +156,4 @@ def _update(
     said = np.where(size == first, second * scale >> 4, first * scale >> 4)
     messages[:] = np.where(odd ^ negative, -said, said)
     beliefs[bits] = np.clip(heard + messages, -128, 127)
+    return int(np.count_nonzero(unmet))

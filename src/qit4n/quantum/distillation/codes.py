@@ -29,7 +29,7 @@ import importlib.resources
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def base_graphs() -> dict[int, list[list[int]]]:
     return {int(rows): columns for rows, columns in json.loads(FILE.read_text(encoding="utf-8")).items()}
 
 
-@cache
+@lru_cache(maxsize=64)
 def _code(rows: int, lifting: int, columns: int, split: int) -> Code:
     """The first ``columns`` of a base graph, its first ``split`` rows halved (the new halves follow), lifted."""
     met: list[list[tuple[int, int]]] = [[] for _ in range(rows)]
