@@ -165,31 +165,16 @@ using Lanes = std::vector<int8_t, Lined<int8_t>>;
 
 struct Decoder {
     size_t rows, columns;
-    std::vector<uint32_t> turns;   // as places, but the shift is relative to the row before
-    std::vector<uint8_t> last;     // shift of the last row that meets a column
+    const uint32_t *turns;  // as places, but the shift is relative to the row before
+    const uint8_t *last;    // shift of the last row that meets a column
     Lanes beliefs, messages, wanted;
     std::vector<uint64_t> words;
 
-    void prepare(const int32_t *starts, const uint32_t *places, size_t row_count, size_t column_count) {
-        rows = row_count;
-        columns = column_count;
-        const size_t edges = starts[rows];
-        turns.resize(edges);
-        last.assign(columns, 0);
-        for (size_t e = 0; e < edges; ++e) last[places[e] / LANES] = places[e] % LANES;
-        std::vector<uint8_t> now = last;
-        for (size_t e = 0; e < edges; ++e) {
-            const uint32_t column = places[e] / LANES, shift = places[e] % LANES;
-            turns[e] = column * LANES + (shift - now[column]) % LANES;
-            now[column] = static_cast<uint8_t>(shift);
-        }
+    void load_frame(const int8_t *prior, const uint64_t *syndrome, size_t edges) {
         beliefs.resize(columns * LANES * COPIES);
         messages.resize(edges * LANES);
-        words.resize(columns);
         wanted.resize(rows * LANES);
-    }
-
-    void load_frame(const int8_t *prior, const uint64_t *syndrome) {
+        words.resize(columns);
         int8_t twice[2 * LANES];
         for (size_t c = 0; c < columns; ++c) {
             std::memcpy(twice, prior + c * LANES, LANES);
@@ -257,7 +242,7 @@ struct Decoder {
             uint64_t word = 0;
             for (int p = 0; p < PARTS; ++p)
                 word |= signs(load(&beliefs[c * LANES * COPIES + p * WIDTH])) << (p * WIDTH % LANES);
-            words[c] = std::rotl(word, last[c]);
+            words[c] = std::rotl(word, static_cast<int>(last[c]));
         }
     }
 
@@ -292,16 +277,22 @@ void syndrome(Array<int32_t> starts, Array<uint32_t> places, Array<uint64_t> wor
 }
 
 // Iterations used; -1 where the syndrome was not met.
-int decode(Array<int32_t> starts, Array<uint32_t> places, Array<uint8_t> scales, Array<int8_t> prior,
-           Array<uint64_t> wanted, int iterations, Output<uint64_t> found) {
+int decode(Array<int32_t> starts, Array<uint32_t> places, Array<uint32_t> turns, Array<uint8_t> last,
+           Array<uint8_t> scales, Array<int8_t> prior, Array<uint64_t> wanted, int iterations, Output<uint64_t> found) {
     const size_t columns = found.shape(0), rows = starts.shape(0) - 1;
     check(starts, places, columns, true);
+    check(starts, turns, columns, true);
+    if (last.shape(0) != columns || std::any_of(last.data(), last.data() + columns, [](int by) { return by >= LANES; }))
+        throw std::invalid_argument("last shifts");
     if (prior.shape(0) != columns * LANES || wanted.shape(0) != rows || scales.shape(0) == 0)
         throw std::invalid_argument("length of a frame");
     nb::gil_scoped_release release;
     static thread_local Decoder decoder;
-    decoder.prepare(starts.data(), places.data(), rows, columns);
-    decoder.load_frame(prior.data(), wanted.data());
+    decoder.rows = rows;
+    decoder.columns = columns;
+    decoder.turns = turns.data();
+    decoder.last = last.data();
+    decoder.load_frame(prior.data(), wanted.data(), places.shape(0));
     decoder.decide();
     const size_t checks = rows * LANES;
     size_t open = decoder.unmet(starts.data(), places.data(), wanted.data());
@@ -324,7 +315,7 @@ int decode(Array<int32_t> starts, Array<uint32_t> places, Array<uint8_t> scales,
 
 void bind_ldpc(nb::module_ &module) {
     module.def("ldpc_syndrome", &syndrome, "starts"_a, "places"_a, "words"_a, "found"_a);
-    module.def("ldpc_decode", &decode, "starts"_a, "places"_a, "scales"_a, "prior"_a, "wanted"_a, "iterations"_a,
+    module.def("ldpc_decode", &decode, "starts"_a, "places"_a, "turns"_a, "last"_a, "scales"_a, "prior"_a, "wanted"_a, "iterations"_a,
                "found"_a);
 }
 

@@ -49,7 +49,9 @@ def test_decoder_has_the_bits_of_its_twin(level, seed, rows, columns, iterations
     prior = dice.integers(-127, 128, 64 * columns).astype(np.int8)
     wanted = ldpc.twin_syndrome(code, words(dice, columns)) if solvable else words(dice, rows)
     found = np.empty(columns, np.uint64)
-    used = levels()[level].ldpc_decode(code.starts, code.places, code.scales, prior, wanted, iterations, found)
+    used = levels()[level].ldpc_decode(
+        code.starts, code.places, code.turns, code.last, code.scales, prior, wanted, iterations, found
+    )
     twin, twin_used = ldpc.twin_decode(code, wanted, prior, iterations)
     assert (found.tolist(), used) == (twin.tolist(), -1 if twin_used is None else twin_used)
 

@@ -40,10 +40,27 @@ class Code:
     places: NDArray[np.uint32]
     scales: Bits
     rows: int = field(init=False)
+    turns: NDArray[np.uint32] = field(init=False)
+    last: Bits = field(init=False)
 
     def __post_init__(self) -> None:
-        """Number of rows."""
-        object.__setattr__(self, "rows", self.starts.size - 1)
+        """Derive the rest.
+
+        ``turns`` are ``places`` with shifts relative to the row that met the column before (the last one before the
+        first), ``last`` is the shift of the last row that meets each column.
+        """
+        column, shift = np.divmod(self.places.astype(np.int64), LANES)
+        order = np.argsort(column, kind="stable")
+        ends = np.flatnonzero(np.diff(column[order], append=-1))
+        last = np.zeros(self.columns, np.uint8)
+        last[column[order[ends]]] = shift[order[ends]]
+        before = np.empty_like(shift)
+        before[order] = np.roll(shift[order], 1)
+        firsts = order[np.roll(ends + 1, 1) % max(1, order.size)]
+        before[firsts] = last[column[firsts]]
+        turns = (LANES * column + (shift - before) % LANES).astype(np.uint32)
+        for name, value in (("rows", self.starts.size - 1), ("turns", turns), ("last", last)):
+            object.__setattr__(self, name, value)
 
 
 def packed(bits: Bits) -> Words:
@@ -88,7 +105,15 @@ def decode(code: Code, wanted: Words, prior: NDArray[np.int8], iterations: int) 
     if compiled := kernels():
         found = np.empty(code.columns, np.uint64)
         used = compiled.ldpc_decode(
-            code.starts, code.places, code.scales, prior, np.ascontiguousarray(wanted), iterations, found
+            code.starts,
+            code.places,
+            code.turns,
+            code.last,
+            code.scales,
+            prior,
+            np.ascontiguousarray(wanted),
+            iterations,
+            found,
         )
         return found, None if used < 0 else used
     return twin_decode(code, wanted, prior, iterations)
