@@ -40,11 +40,11 @@ from qit4n.kernels.ldpc import CERTAIN, LANES, Bits, Code, Words, decode, packed
 FILE = importlib.resources.files(__package__) / "codes.json"
 BASE_COLUMNS = 512
 LIFTINGS = (64, 128, 256, 512)
-PRIOR = 16
+PRIOR = 16  # belief in a bit of the key
 ITERATIONS = 60
 LEAST_QBER = 1e-3
-SHORT = 0.7
-ROUNDS = 8
+SHORT = 0.7  # of the columns are enough for the profile to hold
+ROUNDS = 8  # of further parities, after which a frame is given up
 
 
 def normalisation() -> Bits:
@@ -120,7 +120,8 @@ class Plan:
         """
         if self.rows not in base_graphs() or self.lifting not in LIFTINGS or not 0 <= self.halved <= self.rows // 3:
             raise ProtocolError(f"no code of {self.rows} rows, {self.halved} of them halved, lifted to {self.lifting}")
-        if not 1 <= self.frames <= self.size <= self.frames * BASE_COLUMNS * self.lifting:
+        fits = 1 <= self.frames <= self.size <= self.frames * BASE_COLUMNS * self.lifting
+        if not fits or (self.frames - 1) * self.payload >= self.size:
             raise ProtocolError(f"{self.size} bits in {self.frames} frames of {BASE_COLUMNS * self.lifting}")
 
     @classmethod
@@ -145,8 +146,10 @@ class Plan:
 
     @classmethod
     def _of(cls, size: int, qber: float, frames: int, rows: int, lifting: int) -> "Plan | None":
-        """As many rows halved as it takes; None: more than there may be."""
+        """As many rows halved as it takes; None: more than there may be, or the last frame would be empty."""
         payload = -(-size // frames)
+        if (frames - 1) * payload >= size:
+            return None
         columns = -(-payload // lifting)
         short = max(0.0, SHORT - columns / BASE_COLUMNS)
         for halved in range(rows // 3 + 1):
@@ -209,7 +212,7 @@ def needed_leak(qber: float, bits: int, excess: float = 0.0) -> float:
     """
     q = max(qber, LEAST_QBER)
     entropy = -q * math.log2(q) - (1.0 - q) * math.log2(1.0 - q)
-    return entropy * (1.14 + excess + 4.0 * math.sqrt((1.0 - q) / (q * bits)))
+    return entropy * (1.13 + excess + 3.5 * math.sqrt((1.0 - q) / (q * bits)))
 
 
 class LdpcReference:

@@ -36,7 +36,7 @@ def finish(reference, corrector):
 
 
 @pytest.mark.parametrize(
-    ("qber", "f"), [(0.005, 1.3), (0.01, 1.24), (0.02, 1.22), (0.03, 1.21), (0.05, 1.2), (0.08, 1.2), (0.11, 1.2)]
+    ("qber", "f"), [(0.005, 1.26), (0.01, 1.22), (0.02, 1.21), (0.03, 1.2), (0.05, 1.19), (0.08, 1.18), (0.11, 1.17)]
 )
 def test_errors_are_corrected_close_to_the_shannon_limit(qber, f):
     """Four frames: no error is left, nothing more is needed, and the leakage is within f n h(q)."""
@@ -95,6 +95,8 @@ def test_what_does_not_fit_the_plan_is_refused():
         LdpcReference(key[:-1], reference.plan)
     with pytest.raises(ProtocolError, match="no code"):
         Plan(size=1000, frames=1, rows=1, halved=0, lifting=64)
+    with pytest.raises(ProtocolError, match="frames"):
+        Plan(size=10, frames=8, rows=reference.plan.rows, halved=0, lifting=64)
     with pytest.raises(ProtocolError, match="frames"):
         Plan(size=FULL + 1, frames=1, rows=reference.plan.rows, halved=0, lifting=LIFTINGS[-1])
 
