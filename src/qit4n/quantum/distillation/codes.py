@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
 from qit4n.kernels.ldpc import CERTAIN, LANES, Bits, Code, Words, decode, packed, syndrome, unpacked
+from qit4n.physics.rates import binary_entropy
 
 FILE = importlib.resources.files(__package__) / "codes.json"
 BASE_COLUMNS = 512
@@ -141,7 +142,7 @@ class Plan:
         found = [plan for plan in plans if plan]
         if not found:
             raise ValueError(f"no code for an error rate of {qber}")
-        return min(found, key=lambda plan: plan.frames * plan.syndrome_bytes)
+        return min(found, key=lambda plan: (plan.frames * plan.syndrome_bytes, plan.halved))
 
     @classmethod
     def _of(cls, size: int, qber: float, frames: int, rows: int, lifting: int) -> "Plan | None":
@@ -210,8 +211,7 @@ def needed_leak(qber: float, bits: int, excess: float = 0.0) -> float:
     number varies by sqrt(q (1 - q) bits); ``excess`` is for codes that are less than ideal.
     """
     q = max(qber, LEAST_QBER)
-    entropy = -q * math.log2(q) - (1.0 - q) * math.log2(1.0 - q)
-    return entropy * (1.14 + 0.15 * q + excess + 3.8 * math.sqrt((1.0 - q) / (q * bits)))
+    return float(binary_entropy(q)) * (1.14 + 0.15 * q + excess + 3.8 * math.sqrt((1.0 - q) / (q * bits)))
 
 
 class LdpcReference:

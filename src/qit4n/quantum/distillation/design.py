@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.kernels.ldpc import CAP, CERTAIN
+from qit4n.physics.rates import binary_entropy
 from qit4n.quantum.distillation.codes import BASE_COLUMNS, FILE, LIFTINGS, PRIOR, difference
 
 Floats = NDArray[np.float64]
@@ -31,11 +32,6 @@ TRIALS = 200
 WHOLE = 0.9  # of the steps move part of a share, the others all of it
 STUCK = 10  # iterations without progress
 Dice = np.random.Generator  # noqa: TID251 - the type
-
-
-def binary_entropy(q: float) -> float:
-    """Shannon entropy of a bit, in bits."""
-    return -q * math.log2(q) - (1.0 - q) * math.log2(1.0 - q)
 
 
 def qber_at(entropy: float) -> float:
@@ -218,7 +214,7 @@ def base_graph(shares: Floats, rows: int, dice: Dice) -> list[list[int]]:
 def main() -> None:
     """Write the codes."""
     dice = np.random.default_rng(1)  # noqa: TID251 - a design is public, and kept
-    shares = np.where(DEGREES == 3, 0.8, np.where(DEGREES == 12, 0.2, 0.0))  # noqa: PLR2004 - converges at f = 1.5
+    shares = np.where(DEGREES == 3, 0.8, np.where(DEGREES == 12, 0.2, 0.0))  # noqa: PLR2004 - a place to start
     found = {}
     for rows in sorted(ROWS, reverse=True):
         walked = shares

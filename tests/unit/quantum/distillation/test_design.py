@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from qit4n.physics.rates import binary_entropy
 from qit4n.quantum.distillation.design import (
     BASE_COLUMNS,
     CONVERGED,
     DEGREES,
     Ensemble,
     base_graph,
-    binary_entropy,
     evolve,
     qber_at,
 )
