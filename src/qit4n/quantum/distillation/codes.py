@@ -10,7 +10,9 @@ A key is cut into frames of one code each::
         corrector.learn_more(reference.more(corrector.failed))
     corrector.key                                     # of the frames that are not in corrector.failed
 
-Syndromes are packed bits; a frame fills ``plan.syndrome_bytes``, the answer of a later round ``plan.more_bytes``.
+Syndromes are packed bits; a frame fills ``plan.syndrome_bytes``, the answer of a later round ``plan.more_bytes``. An
+end that is told a plan makes sure that it bears what the plan leaks. Frames are independent: they can be decoded in
+any order, and the compiled decoder lets other threads run.
 
 **Codes.** ``codes.json`` holds base graphs of 512 columns (see :mod:`.design`), lifted by the group Z_q x Z_64 for q
 of 1 to 8, that is frames of up to 32768 q bits. Lanes of 64 checks turn in the one, words change place in the other.
