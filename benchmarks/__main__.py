@@ -4,12 +4,13 @@ import argparse
 import json
 import sys
 
-from benchmarks import Benchmark, distillation, light, supply
+from benchmarks import Benchmark, distillation, ldpc, light, supply
 
 ALL: dict[str, Benchmark] = {
     "detections": light.detections,
     "cascade": distillation.cascade,
     "cascade-distant": distillation.cascade_distant,
+    "ldpc": ldpc.ldpc,
     "amplify": distillation.amplify,
     "distil": distillation.distil,
     "supply": supply.supply,

@@ -1,5 +1,6 @@
 """Distillation: the steps, each beside its peer and its limit, and the whole chain at both ends."""
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ def cascade(seed: int, size: int | None) -> Iterator[Result]:
     for qber in QBERS:
         key, noisy = noisy_pair(np.random.default_rng(seed), bits, qber)
         true = float(np.bitwise_count(key ^ noisy).sum()) / bits
-        (plan, _), clock = choose(bits, seed, qber, None), Clock()
+        (plan, _), clock = choose(bits, seed, qber, round_trip_s=None, fill_s=1.0), Clock()
         reference = clock.run("reference", lambda key=key, plan=plan: CascadeEnd(key, plan, corrects=False))
         corrector = clock.run("corrector", lambda noisy=noisy, plan=plan: CascadeEnd(noisy, plan, corrects=True))
         messages = converse(reference, corrector, clock)
@@ -114,7 +115,7 @@ def cascade_distant(seed: int, size: int | None) -> Iterator[Result]:
         bits = size or (1 << 28 if round_trip_s < 0.005 else 1 << 30)
         qber = 0.02
         key, noisy = noisy_pair(np.random.default_rng(seed), bits, qber)
-        (plan, _), clock = choose(bits, seed, qber, round_trip_s), Clock()
+        (plan, _), clock = choose(bits, seed, qber, round_trip_s=round_trip_s, fill_s=math.inf), Clock()
         ends = {
             "reference": CascadeEnd(key, plan, corrects=False),
             "corrector": CascadeEnd(noisy, plan, corrects=True),

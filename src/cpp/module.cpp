@@ -29,5 +29,6 @@ NB_MODULE(LEVEL, module) {
     module.def("supported", &qit::supported, "level"_a);
     qit::bind_cascade(module);
     qit::bind_sift(module);
+    qit::bind_ldpc(module);
     qit::bind_toeplitz(module);
 }

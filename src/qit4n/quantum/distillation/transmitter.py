@@ -83,7 +83,13 @@ class TransmitterSession(Session):
         self.check_qber(test.error_rate, "test")
         self.state = "correcting"
         seed = int.from_bytes(self._entropy(SEED_BYTES))
-        plan, reason = reconcile.choose(block.size, seed, test.error_rate, self._round_trip_s)
+        plan, reason = reconcile.choose(
+            block.size,
+            seed,
+            test.error_rate,
+            round_trip_s=self._round_trip_s,
+            fill_s=block.pulses / self.settings.physics.pulse_rate_hz,
+        )
         self._start = messages.StartBlock(
             block=self.last_block, plan=plan, reason=reason, one_time_key=self._next_key()
         )

@@ -38,6 +38,7 @@ class Pair:
     keys: int = 8
     max_qber: float = 0.08
     tamper_light: object = None
+    delay_s: float = 0.0
     delivered: dict = field(default_factory=lambda: {"transmitter": [], "receiver": []})
     harvested: dict = field(default_factory=lambda: {"transmitter": [], "receiver": []})
     spent: dict = field(default_factory=lambda: {"transmitter": [], "receiver": []})
@@ -93,10 +94,11 @@ class Pair:
         self.now += pulses / self.physics.pulse_rate_hz
 
     def talk(self, limit=10**9):
-        """Deliver waiting messages in a random interleaving of the two directions."""
+        """Deliver waiting messages in a random interleaving of the two directions, each after the delay of one way."""
         while limit and (self.queues["transmitter"] or self.queues["receiver"]):
             end = self.order.choice([end for end, queue in self.queues.items() if queue])
             message = self.queues[end].pop(0)
+            self.now += self.delay_s
             machine = getattr(self, end)
             if machine.state != "over":
                 self.carry_out(end, machine.receive(message, self.now))

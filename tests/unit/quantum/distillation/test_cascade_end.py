@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from qit4n.errors import ProtocolError
 from qit4n.physics.finite_key import binary_entropy
 from qit4n.quantum.distillation.cascade import FRAME_BITS, CascadeEnd, CascadePlan
-from qit4n.quantum.distillation.reconcile import choose
 
 
 def ends(size, qber, seed, expected=None, waves=2):
@@ -103,14 +102,6 @@ def test_more_waves_leak_less_and_take_longer():
     messages = [converse(*both[2:]) for both in (few, many)]
     assert few[3].leaked_bits > many[3].leaked_bits
     assert messages[0] < messages[1]
-
-
-def test_distant_ends_have_more_in_flight():
-    """The plan follows the round trip, once it is known."""
-    near, unknown, far = (choose(10**8, 1, 0.02, round_trip)[0] for round_trip in (1e-5, None, 0.01))
-    assert near == unknown
-    assert far.waves < near.waves
-    assert far.flight > 10 * near.flight
 
 
 def test_a_group_that_is_not_at_work_is_refused():
