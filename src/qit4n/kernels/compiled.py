@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 LEVELS = ("avx512", "avx2", "portable")
 TWINS = "numpy"
 VARIABLE = "QIT4N_KERNELS"
+DEVICE = "QIT4N_DEVICE"
 
 
 @cache
@@ -54,3 +55,21 @@ def kernels() -> Any | None:
         )
         return None
     return next(iter(found.values()))
+
+
+@cache
+def device() -> Any | None:
+    """The array module of a GPU that ``QIT4N_DEVICE`` names; None for none.
+
+    Raises:
+        QitError: it is not installed, or no such module is supported.
+    """
+    wanted = os.environ.get(DEVICE)
+    if not wanted:
+        return None
+    if wanted != "cupy":
+        raise QitError(f"{DEVICE}={wanted}: cupy is supported")
+    try:
+        return importlib.import_module("cupy")
+    except ImportError as error:
+        raise QitError(f"{DEVICE}=cupy: CuPy is not installed; install qit4n[gpu]") from error

@@ -5,10 +5,12 @@ takes the product as a convolution of integers, by a float64 FFT, and rounds it.
 long as every sum lies closer than a quarter to an integer the result is exact, on every machine.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.kernels.compiled import kernels
+from qit4n.kernels.compiled import device, kernels
 
 Packed = NDArray[np.uint8]
 ROUNDING_LIMIT = 0.25
@@ -41,23 +43,26 @@ def toeplitz_hash(key: Packed, inputs: int, seed: Packed, outputs: int) -> Packe
         )
     if outputs == 0:
         return np.empty(0, np.uint8)
-    native = kernels()
-    if native is None:
-        return toeplitz_twin(key, inputs, seed, outputs)
+    native, arrays = kernels(), device()
+    if arrays is not None or native is None:
+        return toeplitz_twin(key, inputs, seed, outputs, arrays or np)
     hashed = np.empty((outputs + 7) // 8, np.uint8)
     native.toeplitz_hash(key, inputs, seed, hashed, outputs)
     return hashed
 
 
-def toeplitz_twin(key: Packed, inputs: int, seed: Packed, outputs: int) -> Packed:
-    """The same bits as the compiled kernel."""
-    bits, diagonals = np.unpackbits(key, count=inputs), np.unpackbits(seed, count=seed_bits(inputs, outputs))
+def toeplitz_twin(key: Packed, inputs: int, seed: Packed, outputs: int, arrays: Any = np) -> Packed:
+    """The same bits as the compiled kernel; ``arrays`` is NumPy, or CuPy to compute on a GPU."""
+    bits = arrays.unpackbits(arrays.asarray(key))[:inputs]
+    diagonals = arrays.unpackbits(arrays.asarray(seed))[: seed_bits(inputs, outputs)]
     size = 1 << (diagonals.size - 1).bit_length()
-    spectrum = np.fft.rfft(diagonals, size)
-    spectrum *= np.fft.rfft(bits, size)
-    sums = np.fft.irfft(spectrum, size)[inputs - 1 : inputs - 1 + outputs]
-    whole = np.rint(sums)
-    error = float(np.max(np.abs(sums - whole)))
+    spectrum = arrays.fft.rfft(diagonals, size)
+    spectrum *= arrays.fft.rfft(bits, size)
+    sums = arrays.fft.irfft(spectrum, size)[inputs - 1 : inputs - 1 + outputs]
+    whole = arrays.rint(sums)
+    error = float(arrays.max(arrays.abs(sums - whole)))
     if error >= ROUNDING_LIMIT:
         raise ArithmeticError(f"rounding error {error:.2f} in a Toeplitz hash of {inputs} bits; exactness needs < 0.25")
-    return np.packbits((whole.astype(np.int64) & 1).astype(np.uint8))
+    hashed = arrays.packbits((whole.astype(np.int64) & 1).astype(np.uint8))
+    found: Packed = hashed if arrays is np else arrays.asnumpy(hashed)
+    return found
