@@ -3,6 +3,10 @@
 import math
 
 import pytest
+from msgspec import structs
+
+from qit4n.network.file import load
+from qit4n.network.yamltext import to_yaml
 
 pytestmark = [pytest.mark.system, pytest.mark.long]
 
@@ -20,6 +24,23 @@ def test_measured_rate_of_every_link_is_the_predicted_one(start, name):
         assert link["secret_rate_bps"] == pytest.approx(link["predicted_rate_bps"], rel=0.10), link["link"]
         assert abs(link["qber"] - link["predicted_qber"]) < 5 * math.sqrt(link["predicted_qber"] / 50_000), link["link"]
     assert not status["alarms"]
+
+
+def test_a_link_of_record_distils_at_its_rate(start, tmp_path):
+    """Blocks of 1e7 bits at the parameters of Li et al. 2023: above 100 Mbit/s of emulated time, as predicted."""
+    both = load("record-links")
+    one = structs.replace(
+        both, sites=both.sites[:2], links=both.links[:1], applications=both.applications[:2], demands=both.demands[:1]
+    )
+    file = tmp_path / "li-2023.yaml"
+    file.write_text(to_yaml(one))
+    network = start(file, limit_s=300)
+    status = network.wait_for(lambda one: one["links"][0]["blocks"] >= 3, "three blocks", 300)
+    link = status["links"][0]
+    assert link["secret_rate_bps"] == pytest.approx(link["predicted_rate_bps"], rel=0.05)
+    assert link["secret_rate_bps"] > 100e6
+    got = network.get("app-hefei-a", "app-hefei-b")
+    assert network.fetch("app-hefei-b", "app-hefei-a", *got) == got
 
 
 def test_a_key_crosses_all_relays_from_beijing_to_shanghai(start):

@@ -225,7 +225,7 @@ def test_no_mutation_of_a_good_file_crashes_the_check(value, data):
     assert all(isinstance(one, Problem) for one in check(text, "f"))
 
 
-@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai"])
+@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links"])
 def test_each_example_is_valid_by_the_published_schema_and_makes_key(name):
     """The plain jsonschema library accepts it; every link has a positive finite key per block."""
     jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load(to_yaml(load(name))))
@@ -236,12 +236,19 @@ def test_each_example_is_valid_by_the_published_schema_and_makes_key(name):
 
 def test_the_examples_are_what_was_published():
     """SECOQC: 6 sites, 8 links; Beijing-Shanghai: 32 trusted nodes, 2032 km within rounding."""
-    assert set(examples()) == {"two-data-centres", "secoqc", "metro", "beijing-shanghai"}
+    assert set(examples()) == {"two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links"}
     secoqc, backbone = load("secoqc"), load("beijing-shanghai")
     assert (len(secoqc.sites), len(secoqc.links), len(secoqc.demands)) == (6, 8, 15)
     assert max(link.medium.length_km for link in secoqc.links) == 82
     assert (len(backbone.sites), len(backbone.links)) == (32, 31)
     assert sum(link.medium.length_km for link in backbone.links) == pytest.approx(2032, abs=1)
+
+
+def test_links_of_record_are_predicted_within_a_factor_of_two():
+    """115.8 Mbit/s over 10 km (Li et al. 2023) and 13.72 Mbit/s over 2 dB (Yuan et al. 2018)."""
+    network = load("record-links")
+    for link, published in zip(network.links, (115.8e6, 13.72e6), strict=True):
+        assert 0.5 < predict(network, link).secret_rate_bps / published < 2.0
 
 
 def test_the_schema_is_itself_valid_and_closed():
