@@ -16,6 +16,7 @@ using Array = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <typename T>
 using Output = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+void bind_light(nb::module_ &module);
 void bind_toeplitz(nb::module_ &module);
 
 }  // namespace qit

@@ -27,5 +27,6 @@ static bool supported(const char *level) {
 
 NB_MODULE(LEVEL, module) {
     module.def("supported", &qit::supported, "level"_a);
+    qit::bind_light(module);
     qit::bind_toeplitz(module);
 }

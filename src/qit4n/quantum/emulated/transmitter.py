@@ -1,25 +1,26 @@
 """Emulated transmitter: a pulsed laser with two intensities and random BB84 states."""
 
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
-from qit4n.kernels.sampling import Dice, successes, truncated_poisson
+from qit4n.kernels.compiled import kernels
+from qit4n.kernels.sampling import Dice, Marks, Stream, mark, photon_classes, successes, threshold
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import (
-    BASIS,
-    BIT,
-    DECOY,
-    KEY_BASIS,
-    MOST_PULSES,
-    SIGNAL,
-    TEST_BASIS,
-    Light,
-    Prepared,
-    locate,
-)
+from qit4n.quantum.emulated.light import BASIS, BIT, MOST_PULSES, Light, Prepared, locate
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Segment:
+    """What was emitted in slots ``first`` to ``end`` - 1: the pulses with light, as offsets, and their marks."""
+
+    first: int
+    end: int
+    offsets: NDArray[np.uint32]
+    marks: NDArray[np.uint8]
 
 
 class EmulatedTransmitter:
@@ -31,12 +32,14 @@ class EmulatedTransmitter:
         self._dice = dice
         self._next_slot = 0
         self._first_known = 0
-        self._emitted: deque[tuple[NDArray[np.int64], Prepared]] = deque()
-        detectable = [share * -np.expm1(-mu * link.transmittance) for share, mu in link.intensities]
-        dark = [share * np.exp(-mu * link.transmittance) for share, mu in link.intensities]
-        self._detectable = float(sum(detectable))
-        self._decoy_if_light = detectable[DECOY] / self._detectable if self._detectable else 0.0
-        self._decoy_if_dark = dark[DECOY] / sum(dark)
+        self._emitted: deque[_Segment] = deque()
+        eta = link.transmittance
+        self._detectable = float(sum(share * -np.expm1(-mu * eta) for share, mu in link.intensities))
+        (signal, mu), (decoy, nu) = link.intensities
+        test_from = threshold(link.key_basis_probability, 31)
+        self._lit = Marks(test_from, photon_classes(((signal, mu * eta), (decoy, nu * eta))))
+        dark = (signal * np.exp(-mu * eta), decoy * np.exp(-nu * eta))
+        self._dark = _Dark(test_from, threshold(dark[0] / sum(dark), 32), Stream.drawn(dice))
 
     def emit(self, pulses: int) -> Light:
         """The next ``pulses`` pulses.
@@ -46,19 +49,17 @@ class EmulatedTransmitter:
         """
         if not 0 < pulses <= MOST_PULSES:
             raise ValueError(f"a segment has 1 to 2^32 pulses, not {pulses}")
-        offsets = successes(pulses, self._detectable, self._dice)
-        prepared = self._draw(offsets.size, self._decoy_if_light)
-        means = np.array([mu for _, mu in self._link.intensities]) * self._link.transmittance
-        photons = truncated_poisson(means[prepared.intensities], self._dice)
+        offsets = successes(pulses, self._detectable, Stream.drawn(self._dice))
+        marks, photons = self._lit.draw(offsets.size, Stream.drawn(self._dice))
         first = self._next_slot
         self._next_slot += pulses
-        self._emitted.append((first + offsets, prepared))
+        self._emitted.append(_Segment(first=first, end=self._next_slot, offsets=offsets, marks=marks))
         return Light(
             first_slot=first,
             pulses=pulses,
-            slots=offsets.astype("<u4").tobytes(),
+            slots=offsets.astype("<u4", copy=False).tobytes(),
             photons=photons.tobytes(),
-            states=(prepared.bits * BIT + prepared.bases * BASIS).tobytes(),
+            states=(marks & (BIT | BASIS)).tobytes(),
         )
 
     def prepared(self, slots: NDArray[np.int64]) -> Prepared:
@@ -73,20 +74,21 @@ class EmulatedTransmitter:
             ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
         """
         self._check(slots)
-        answer = self._draw(slots.size, self._decoy_if_dark)
-        for known, record in self._emitted:
-            hit, place = locate(known, slots)
-            answer.bits[hit] = record.bits[place]
-            answer.bases[hit] = record.bases[place]
-            answer.intensities[hit] = record.intensities[place]
+        known = [segment for segment in self._emitted if slots.size and segment.first <= slots[-1]]
+        cuts = np.searchsorted(slots, [segment.end for segment in known])
+        parts = np.split(slots, cuts[:-1])
+        found = [self._dark.recall(segment, part) for segment, part in zip(known, parts, strict=False)]
+        marks = np.concatenate(found) if found else np.empty(0, np.uint8)
         if slots.size:
             self.forget_before(int(slots[-1]) + 1)
-        return answer
+        return Prepared(
+            bits=marks & np.uint8(BIT), bases=marks >> np.uint8(1) & np.uint8(1), intensities=marks >> np.uint8(2)
+        )
 
     def forget_before(self, slot: int) -> None:
         """Forget all slots below ``slot``: nobody will ask for them."""
         self._first_known = max(self._first_known, slot)
-        while self._emitted and (not self._emitted[0][0].size or self._emitted[0][0][-1] < self._first_known):
+        while self._emitted and self._emitted[0].end <= self._first_known:
             self._emitted.popleft()
 
     def _check(self, slots: NDArray[np.int64]) -> None:
@@ -98,10 +100,31 @@ class EmulatedTransmitter:
         if np.any(slots[1:] <= slots[:-1]):
             raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
 
-    def _draw(self, count: int, decoy: float) -> Prepared:
-        test = self._dice.random(count) >= self._link.key_basis_probability
-        return Prepared(
-            bits=self._dice.integers(0, 2, count, np.uint8),
-            bases=np.where(test, TEST_BASIS, KEY_BASIS).astype(np.uint8),
-            intensities=np.where(self._dice.random(count) < decoy, DECOY, SIGNAL).astype(np.uint8),
-        )
+
+@dataclass(frozen=True)
+class _Dark:
+    """Draws what dark slots held: a function of the slot."""
+
+    test_from: int
+    decoy_from: int
+    stream: Stream
+
+    def recall(self, segment: _Segment, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The marks of ascending slots of one segment, whether there was light or not."""
+        compiled = kernels()
+        if compiled is not None:
+            marks: NDArray[np.uint8] = compiled.recall(
+                segment.first,
+                segment.offsets,
+                segment.marks,
+                slots,
+                *self.stream.key,
+                self.test_from,
+                self.decoy_from,
+            )
+            return marks
+        words = self.stream.words(slots.astype(np.uint64))
+        marks = mark(words, self.test_from, words >> np.uint64(32) >= self.decoy_from)
+        hit, place = locate(segment.first + segment.offsets.astype(np.int64), slots)
+        marks[hit] = segment.marks[place]
+        return marks
