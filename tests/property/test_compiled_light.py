@@ -1,4 +1,4 @@
-"""The compiled kernels of light and detection against their NumPy twins: the same bits on every instruction set."""
+"""The compiled kernels of light, detection and sifting against their NumPy twins: the same bits at every level."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
+from qit4n.errors import ProtocolError
 from qit4n.kernels import compiled, sampling
 from qit4n.kernels.sampling import Stream
 from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.quantum.distillation import sift
+from qit4n.quantum.distillation.messages import Sifted, pack
+from qit4n.quantum.emulated.light import Detections, Prepared
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
@@ -103,3 +107,45 @@ def test_emulated_chain(level, data, seed):
         trap_lifetime_s=draw(st.sampled_from([0.0, 1e-7, 1e-3])),
     )
     same(level, Chain(link, seed, draw(st.integers(1, 20_000))).run)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, size=st.integers(0, 200))
+def test_sifting(level, seed, size):
+    """Both halves: what is kept, what is told, which bits are wrong, for any number of slots."""
+    dice = default_rng(seed)
+    slots = np.cumsum(dice.integers(1, 10, size)) + 2**40
+    column = lambda: dice.integers(0, 2, size, np.uint8)  # noqa: E731
+    prepared = Prepared(bits=column(), bases=column(), intensities=column())
+    detections = Detections(slots=slots, bases=column(), bits=column())
+    told = []
+
+    def work():
+        ours, sifted = sift.compare(2**40, slots, prepared, np.packbits(detections.bases))
+        theirs = sift.keep(detections, sifted)
+        told.append(sifted)
+        return ours.slots, ours.marks, theirs.slots, theirs.marks
+
+    ours, marks, theirs, found = same(level, work)
+    kept = prepared.bases == detections.bases
+    assert told[0] == told[1]
+    assert np.array_equal(ours, slots[kept])
+    assert np.array_equal(theirs, slots[kept])
+    wrong = (prepared.bits ^ detections.bits) & prepared.bases
+    own = prepared.bases * 2 + prepared.intensities * 4
+    assert np.array_equal(marks, (prepared.bits + own)[kept])
+    assert np.array_equal(found, (detections.bits + own + wrong * 8)[kept])
+
+
+@pytest.mark.parametrize("level", [*LEVELS, compiled.TWINS])
+@pytest.mark.parametrize("part", ["kept", "intensities", "test_bits"])
+@pytest.mark.parametrize("change", [lambda packed: packed[:-1], lambda packed: packed + b"\0"])
+def test_sifting_of_another_length_is_refused(level, part, change):
+    """A message whose parts are longer or shorter than what is kept is refused by all, and nobody reads beyond it."""
+    ones = np.ones(20, np.uint8)
+    sifted = {"kept": pack(ones), "intensities": pack(ones), "test_bits": pack(ones)}
+    sifted[part] = change(sifted[part])
+    detections = Detections(slots=np.arange(20), bases=ones, bits=ones)
+    with using(level), pytest.raises(ProtocolError, match="20 bits announced"):
+        sift.keep(detections, Sifted(first_slot=0, **sifted))

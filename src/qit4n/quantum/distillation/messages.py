@@ -134,6 +134,15 @@ def unpack(packed: bytes, count: int) -> Bits:
     Raises:
         ProtocolError: ``packed`` is not of the length for ``count`` bits.
     """
+    return np.unpackbits(packed_bits(packed, count), count=count)
+
+
+def packed_bits(packed: bytes, count: int) -> Bits:
+    """``count`` bits as they came, eight in each element.
+
+    Raises:
+        ProtocolError: ``packed`` is not of the length for ``count`` bits.
+    """
     if len(packed) != (count + 7) // 8:
         raise ProtocolError(f"{count} bits announced, {len(packed)} bytes came")
-    return np.unpackbits(np.frombuffer(packed, np.uint8), count=count)
+    return np.frombuffer(packed, np.uint8)

@@ -9,8 +9,6 @@ Sifted is taken in any state, so that the next block fills while one is distille
 from collections import deque
 from collections.abc import Mapping
 
-import numpy as np
-
 from qit4n.entropy import Entropy
 from qit4n.errors import ProtocolError
 from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
@@ -19,8 +17,8 @@ from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.reconcile import CascadeCorrector, Plan
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import Kept, by_intensity
-from qit4n.quantum.emulated.light import TEST_BASIS, Detections
+from qit4n.quantum.distillation.sift import by_intensity, keep
+from qit4n.quantum.emulated.light import Detections
 
 
 class ReceiverSession(Session):
@@ -65,20 +63,7 @@ class ReceiverSession(Session):
         if not self._announced or self._announced[0][0] != message.first_slot:
             raise ProtocolError(f"sifting of a segment at slot {message.first_slot} that is not the next one")
         _, detections = self._announced.popleft()
-        kept = unpack(message.kept, detections.slots.size).astype(bool)
-        bits, bases = detections.bits[kept], detections.bases[kept]
-        test = bases == TEST_BASIS
-        errors = np.zeros(bits.size, np.uint8)
-        errors[test] = bits[test] ^ unpack(message.test_bits, int(np.count_nonzero(test)))
-        self.sifted.add(
-            Kept(
-                slots=detections.slots[kept],
-                bases=bases,
-                bits=bits,
-                intensities=unpack(message.intensities, bits.size),
-                errors=errors,
-            )
-        )
+        self.sifted.add(keep(detections, message))
         return self._begin() if self.state == "sifting" else []
 
     def _begin(self) -> list[Action]:

@@ -15,11 +15,11 @@ from qit4n.errors import BlockRefusedError, OutOfKeyError, ProtocolError
 from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
 from qit4n.quantum.distillation import messages, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
-from qit4n.quantum.distillation.messages import pack, unpack
+from qit4n.quantum.distillation.messages import pack, packed_bits
 from qit4n.quantum.distillation.reconcile import CascadeReference, Nodes, Plan
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
-from qit4n.quantum.distillation.sift import Kept
-from qit4n.quantum.emulated.light import TEST_BASIS, Prepared
+from qit4n.quantum.distillation.sift import compare
+from qit4n.quantum.emulated.light import Prepared
 
 PreparedIn = Callable[[NDArray[np.int64]], Prepared]
 SEED_BYTES = 6
@@ -57,19 +57,9 @@ class TransmitterSession(Session):
         slots = message.first_slot + np.frombuffer(message.slots, "<u4").astype(np.int64)
         if slots.size and (np.any(np.diff(slots) <= 0) or slots[-1] >= message.first_slot + message.pulses):
             raise ProtocolError("announced slots are not ascending within their segment")
-        theirs = unpack(message.bases, slots.size)
-        prepared = self._prepared(slots)
-        kept = prepared.bases == theirs
-        bits, bases = prepared.bits[kept], prepared.bases[kept]
-        intensities = prepared.intensities[kept]
-        nothing = np.zeros(bits.size, np.uint8)
-        self.sifted.add(Kept(slots=slots[kept], bases=bases, bits=bits, intensities=intensities, errors=nothing))
-        sifted = messages.Sifted(
-            first_slot=message.first_slot,
-            kept=pack(kept.astype(np.uint8)),
-            intensities=pack(intensities),
-            test_bits=pack(bits[bases == TEST_BASIS]),
-        )
+        theirs = packed_bits(message.bases, slots.size)
+        kept, sifted = compare(message.first_slot, slots, self._prepared(slots), theirs)
+        self.sifted.add(kept)
         return [self.say(sifted)]
 
     def _on_errors(self, message: messages.ReportErrors, now: float) -> list[Action]:
