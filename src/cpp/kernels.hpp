@@ -19,6 +19,7 @@ using Output = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 void bind_cascade(nb::module_ &module);
 void bind_sift(nb::module_ &module);
 void bind_ldpc(nb::module_ &module);
+void bind_light(nb::module_ &module);
 void bind_toeplitz(nb::module_ &module);
 
 }  // namespace qit

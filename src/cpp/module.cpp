@@ -30,5 +30,6 @@ NB_MODULE(LEVEL, module) {
     qit::bind_cascade(module);
     qit::bind_sift(module);
     qit::bind_ldpc(module);
+    qit::bind_light(module);
     qit::bind_toeplitz(module);
 }

@@ -1,7 +1,7 @@
 """Dead time and afterpulses of gated detectors that are dead together: which clicks are left.
 
-Sequential by nature; the work is one short step per accepted click. The model is that of
-``qit4n.physics.detectors``, which holds its closed form.
+Sequential by nature; the work is one short step per click. The model is that of ``qit4n.physics.detectors``, which
+holds its closed form. What is random about a gate is a function of the gate, so nothing depends on the segments.
 """
 
 from bisect import bisect_left
@@ -11,15 +11,12 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.kernels.sampling import Dice, successes
+from qit4n.kernels.compiled import kernels
+from qit4n.kernels.sampling import Stream, gap_scale, gaps, threshold
 
-
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
-    """Clicks that are left: their gates, ascending, and whether a trap released a carrier there."""
-
-    gates: NDArray[np.int64]
-    afterpulses: NDArray[np.bool_]
+# What a gate saw (uint16): photons in bits 0 to 7, then the bit and the basis of the pulse, a mask of the detectors
+# that counted in the dark, and whether a trap released a carrier.
+STATE, COUNTED, RELEASED = 8, 10, 1 << 12
 
 
 @dataclass(kw_only=True)
@@ -30,6 +27,7 @@ class DeadTime:
         dead_gates: gates lost after each click.
         afterpulse_probability: chance that a click fills a trap.
         release_probability: chance per gate after the dead time that a filled trap releases its carrier.
+        stream: what it draws from.
         live_gate: the first gate that is not dead.
         releases: heap of the gates in which the filled traps will release.
     """
@@ -37,15 +35,41 @@ class DeadTime:
     dead_gates: int
     afterpulse_probability: float
     release_probability: float
+    stream: Stream
     live_gate: int = 0
     releases: list[int] = field(default_factory=list)
 
-    def accept(self, gates: NDArray[np.int64], end: int, dice: Dice) -> Accepted:
-        """Filter the candidate clicks of one segment, at ascending distinct ``gates`` below ``end``."""
+    def accept(
+        self, gates: NDArray[np.int64], seen: NDArray[np.uint16], end: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Filter the candidate clicks of one segment.
+
+        Args:
+            gates: of the candidates, ascending and distinct, below ``end``.
+            seen: what those gates saw.
+            end: of the segment.
+
+        Returns:
+            Gates of the clicks that are left, ascending, and what they saw, which may be a release alone.
+        """
+        compiled = kernels()
+        if compiled is not None:
+            left, saw, self.live_gate, self.releases = compiled.accept(
+                gates,
+                seen,
+                end,
+                self.dead_gates,
+                threshold(self.afterpulse_probability, 53),
+                gap_scale(self.release_probability),
+                *self.stream.key,
+                self.live_gate,
+                self.releases,
+            )
+            return left, saw
         line = _Line(
             gates=gates.tolist(),
             following=np.searchsorted(gates, gates + self.dead_gates + 1).tolist(),
-            delays=self._trap_delays(gates.size, dice),
+            delays=self._trap_delays(gates),
         )
         index = bisect_left(line.gates, self.live_gate)
         fired: list[int] = []
@@ -58,15 +82,18 @@ class DeadTime:
                 fired.append(release)
                 self.live_gate = release + self.dead_gates + 1
                 index = bisect_left(line.gates, self.live_gate, index)
-                if dice.random() < self.afterpulse_probability:
-                    heappush(self.releases, self.live_gate - 1 + int(dice.geometric(self.release_probability)))
-        return _merge(gates[np.array(line.chosen, np.intp)], np.array(fired, np.int64))
+                [delay] = self._trap_delays(np.array([release], np.int64))
+                if delay:
+                    heappush(self.releases, self.live_gate - 1 + delay)
+        return _merge(gates, seen, np.array(line.chosen, np.intp), np.array(fired, np.int64))
 
-    def _trap_delays(self, count: int, dice: Dice) -> list[int]:
-        """For each candidate, in case it is accepted: gates from its dead time to its afterpulse, 0 for none."""
-        delays = np.zeros(count, np.int64)
-        filled = successes(count, self.afterpulse_probability, dice)
-        delays[filled] = dice.geometric(self.release_probability, filled.size)
+    def _trap_delays(self, gates: NDArray[np.int64]) -> list[int]:
+        """For each gate, in case it clicks: gates from its dead time to its afterpulse, 0 for none."""
+        counters = gates.astype(np.uint64) << np.uint64(1)
+        filled = self.stream.words(counters) >> np.uint64(11) < threshold(self.afterpulse_probability, 53)
+        delays = np.zeros(gates.size, np.int64)
+        released = self.stream.words(counters[filled] + np.uint64(1))
+        delays[filled] = gaps(released, gap_scale(self.release_probability)) + 1
         return delays.tolist()
 
     def _run(self, line: "_Line", index: int, end: int) -> int:
@@ -95,10 +122,14 @@ class _Line:
     chosen: list[int] = field(default_factory=list)
 
 
-def _merge(clicks: NDArray[np.int64], fired: NDArray[np.int64]) -> Accepted:
-    """Both kinds of clicks in order of time; a gate is in one of the two only."""
-    if not fired.size:
-        return Accepted(gates=clicks, afterpulses=np.zeros(clicks.size, np.bool_))
-    places = np.searchsorted(clicks, fired)
-    flags = np.insert(np.zeros(clicks.size, np.bool_), places, True)
-    return Accepted(gates=np.insert(clicks, places, fired), afterpulses=flags)
+def _merge(
+    gates: NDArray[np.int64], seen: NDArray[np.uint16], chosen: NDArray[np.intp], fired: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    """Both kinds of clicks in order of time. A gate is in one of the two only; a release hides no light in its gate."""
+    released = np.full(fired.size, RELEASED, np.uint16)
+    candidates = np.searchsorted(gates, fired)
+    inside = np.flatnonzero(candidates < gates.size)
+    same = inside[gates[candidates[inside]] == fired[inside]]
+    released[same] |= seen[candidates[same]]
+    places = np.searchsorted(gates[chosen], fired)
+    return np.insert(gates[chosen], places, fired), np.insert(seen[chosen], places, released)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from qit4n.kernels.deadtime import DeadTime
+from qit4n.kernels.deadtime import RELEASED, DeadTime
+from qit4n.kernels.sampling import Stream
 
 
 def _filter(dead_gates=0, afterpulse_probability=0.0, release_probability=1.0, **state):
@@ -12,13 +13,14 @@ def _filter(dead_gates=0, afterpulse_probability=0.0, release_probability=1.0, *
         dead_gates=dead_gates,
         afterpulse_probability=afterpulse_probability,
         release_probability=release_probability,
+        stream=Stream.drawn(default_rng(3)),
         **state,
     )
 
 
-def _accept(filter_, gates, end, seed=1):
-    accepted = filter_.accept(np.array(gates, np.int64), end, default_rng(seed))
-    return accepted.gates.tolist(), accepted.afterpulses.tolist()
+def _accept(filter_, gates, end):
+    left, saw = filter_.accept(np.array(gates, np.int64), np.ones(len(gates), np.uint16), end)
+    return left.tolist(), [bool(what & RELEASED) for what in saw.tolist()]
 
 
 def _one_by_one(gates, dead_gates):
@@ -76,6 +78,8 @@ def test_release_in_a_dead_gate_is_lost():
 def test_release_together_with_light_is_one_click():
     """A release in the gate of a candidate is one click, flagged, and starts one dead time."""
     assert _accept(_filter(2, releases=[5]), [5, 7, 8], 20) == ([5, 8], [True, False])
+    _, saw = _filter(2, releases=[5]).accept(np.array([5, 8]), np.array([7, 9], np.uint16), 20)
+    assert saw.tolist() == [RELEASED | 7, 9]  # the light is seen as well
 
 
 def test_release_hides_light_behind_it():
@@ -98,8 +102,8 @@ def test_early_trap_is_served_before_an_older_one():
 def test_delay_of_afterpulses_is_geometric():
     """Isolated clicks are followed by afterpulses at the given rate, a geometric delay after the dead time."""
     gates = np.arange(200_000, dtype=np.int64) * 1000
-    accepted = _filter(20, 0.1, 0.2).accept(gates, 200_000_000, default_rng(3))
-    strays = accepted.gates[accepted.afterpulses]
+    left, saw = _filter(20, 0.1, 0.2).accept(gates, np.ones(gates.size, np.uint16), 200_000_000)
+    strays = left[saw == RELEASED]
     delays = strays % 1000
     first = delays[delays <= 120]  # an afterpulse of an afterpulse comes later still
     assert first.min() == 21

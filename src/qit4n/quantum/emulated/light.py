@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-BIT, BASIS = 1, 2
+BIT, BASIS, INTENSITY, ERROR = 1, 2, 4, 8  # of the byte that marks a pulse
 KEY_BASIS, TEST_BASIS = 0, 1
 MOST_PULSES = 1 << 32
+LAST_SEGMENT = 1 << 62
 
 _SLOT_BYTES = 4
 
@@ -45,7 +46,7 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"light of {count} pulses has {len(self.slots)} bytes of slots and {len(self.states)} states"
             )
-        if self.first_slot < 0 or not 0 < self.pulses <= MOST_PULSES:
+        if not 0 <= self.first_slot <= LAST_SEGMENT or not 0 < self.pulses <= MOST_PULSES:
             raise ValueError(f"light of {self.pulses} pulses from slot {self.first_slot} is out of range")
         offsets = np.frombuffer(self.slots, "<u4")
         if count and (int(offsets[-1]) >= self.pulses or bool(np.any(offsets[1:] <= offsets[:-1]))):

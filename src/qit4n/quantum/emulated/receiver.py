@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
-from qit4n.kernels.deadtime import DeadTime
-from qit4n.kernels.sampling import Dice, successes
+from qit4n.kernels.compiled import kernels
+from qit4n.kernels.deadtime import COUNTED, RELEASED, STATE, DeadTime
+from qit4n.kernels.sampling import Dice, Stream, successes, threshold
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS, TEST_BASIS, Detections, Light, locate
+from qit4n.quantum.emulated.light import BASIS, BIT, Detections, Light, locate
 
 BOTH = 3  # of the two detectors; detector b is bit b of a mask
+PHOTON_NUMBERS = 256
 
 
 class EmulatedReceiver:
@@ -24,7 +26,9 @@ class EmulatedReceiver:
             dead_gates=link.dead_gates,
             afterpulse_probability=link.afterpulse_probability,
             release_probability=link.release_probability,
+            stream=Stream.drawn(dice),
         )
+        self._clicks = _Clicks(link, Stream.drawn(dice))
 
     def detect(self, light: Light) -> Detections:
         """The detections of one segment.
@@ -38,45 +42,68 @@ class EmulatedReceiver:
         if light.first_slot < self._next_slot:
             raise ProtocolError(f"light from slot {light.first_slot} comes after slot {self._next_slot - 1}")
         self._next_slot = light.first_slot + light.pulses
-        lit = light.slot_array()
-        dark = [light.first_slot + self._dark_counts(light.pulses) for _ in range(2)]
-        accepted = self._filter.accept(_together(lit, *dark), self._next_slot, self._dice)
-        gates = accepted.gates
-        test = self._dice.random(gates.size) >= self._link.key_basis_probability
-        bases = np.where(test, TEST_BASIS, KEY_BASIS).astype(np.uint8)
-        fired = np.zeros(gates.size, np.uint8)
-        hit, place = locate(lit, gates)
-        fired[hit] = self._photons(light.state_array()[place], light.photon_array()[place], bases[hit])
-        for detector, counts in enumerate(dark):
-            fired[locate(counts, gates)[0]] |= 1 << detector
-        strays = np.flatnonzero(accepted.afterpulses)
-        fired[strays] |= np.uint8(1) << self._dice.integers(0, 2, strays.size, np.uint8)
-        doubles = int(np.count_nonzero(fired == BOTH))
-        return Detections(slots=gates, bases=bases, bits=self._bits(fired), double_clicks=doubles)
+        gates, seen = _together(light, *(self._dark_counts(light.pulses) for _ in range(2)))
+        gates, seen = self._filter.accept(gates, seen, self._next_slot)
+        bases, bits, doubles = self._clicks.answer(gates, seen)
+        return Detections(slots=gates, bases=bases, bits=bits, double_clicks=doubles)
 
-    def _dark_counts(self, gates: int) -> NDArray[np.int64]:
-        return successes(gates, self._link.dark_count_probability, self._dice)
-
-    def _photons(
-        self, states: NDArray[np.uint8], photons: NDArray[np.uint8], bases: NDArray[np.uint8]
-    ) -> NDArray[np.uint8]:
-        """Which detectors fire. Each photon goes wrong on its own; in the wrong basis, half of them do."""
-        bits, prepared = states & BIT, (states & BASIS) // BASIS
-        wrong = np.where(bases == prepared, self._link.misalignment, 0.5)
-        dice = self._dice.random(photons.size)
-        all_wrong = dice < wrong**photons
-        all_right = dice >= 1.0 - (1.0 - wrong) ** photons
-        single = np.uint8(1) << (bits ^ all_wrong)
-        return np.where(all_wrong | all_right, single, BOTH).astype(np.uint8)
-
-    def _bits(self, fired: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        random = self._dice.integers(0, 2, fired.size, np.uint8)
-        return np.where(fired == BOTH, random, fired >> 1).astype(np.uint8)
+    def _dark_counts(self, gates: int) -> NDArray[np.uint32]:
+        return successes(gates, self._link.dark_count_probability, Stream.drawn(self._dice))
 
 
-def _together(slots: NDArray[np.int64], *others: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ascending union of ascending slots; the others are few."""
-    more = np.union1d(*others)
-    known, _ = locate(slots, more)
-    new = np.delete(more, known)
-    return np.insert(slots, np.searchsorted(slots, new), new) if new.size else slots
+class _Clicks:
+    """Chooses bases and leads photons to detectors: what a click says is a function of its gate and what it saw."""
+
+    def __init__(self, link: DecoyBB84, stream: Stream) -> None:
+        """Tabulate, for equal bases and for different ones, when all photons go wrong and when all go right."""
+        self._stream = stream
+        self._test_from = threshold(link.key_basis_probability, 31)
+        wrong = np.array([[link.misalignment], [0.5]])
+        photons = np.arange(PHOTON_NUMBERS)
+        self._wrong_below = np.rint(wrong**photons * 2.0**31).astype(np.uint32).ravel()
+        self._right_from = np.rint((1.0 - (1.0 - wrong) ** photons) * 2.0**31).astype(np.uint32).ravel()
+
+    def answer(
+        self, gates: NDArray[np.int64], seen: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+        """Bases and bits of the clicks, and how many were double.
+
+        Each photon goes wrong on its own; in the wrong basis, half of them do.
+        """
+        compiled = kernels()
+        if compiled is not None:
+            bases, bits, doubles = compiled.answer(
+                gates, seen, *self._stream.key, self._test_from, self._wrong_below, self._right_from
+            )
+            return bases, bits, doubles
+        words = self._stream.words(gates.astype(np.uint64))
+        random, stray = (words & np.uint64(1)).astype(np.uint8), (words >> np.uint64(1) & np.uint64(1)).astype(np.uint8)
+        tests = (words >> np.uint64(2) & np.uint64(0x7FFFFFFF)) >= self._test_from
+        route = words >> np.uint64(33)
+        photons = seen & 255
+        row = (tests ^ (seen >> (STATE + 1) & 1).astype(np.bool_)) * PHOTON_NUMBERS + photons
+        all_wrong, all_right = route < self._wrong_below[row], route >= self._right_from[row]
+        single = np.uint8(1) << ((seen >> STATE & 1).astype(np.uint8) ^ all_wrong)
+        fired = np.where(photons == 0, 0, np.where(all_wrong | all_right, single, BOTH)).astype(np.uint8)
+        fired |= (seen >> COUNTED & BOTH).astype(np.uint8)
+        fired |= np.where(seen & RELEASED, np.uint8(1) << stray, 0).astype(np.uint8)
+        double = fired == BOTH
+        return tests.astype(np.uint8), np.where(double, random, fired >> 1), int(np.count_nonzero(double))
+
+
+def _together(light: Light, *dark: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    """Gates, ascending, with light or a dark count (offsets, for each detector), and what they saw."""
+    lit = np.frombuffer(light.slots, "<u4").astype(np.uint32, copy=False)
+    photons, states = light.photon_array(), light.state_array() & np.uint8(BIT | BASIS)
+    compiled = kernels()
+    if compiled is not None:
+        gates, seen = compiled.together(light.first_slot, lit, photons, states, *dark)
+        return gates, seen
+    slots, more = light.slot_array(), light.first_slot + np.union1d(*dark).astype(np.int64)
+    seen = photons.astype(np.uint16) | states.astype(np.uint16) << STATE
+    new = np.delete(more, locate(slots, more)[0])
+    places = np.searchsorted(slots, new)
+    gates, seen = np.insert(slots, places, new), np.insert(seen, places, 0)
+    for detector, counts in enumerate(dark):
+        seen[np.searchsorted(gates, light.first_slot + counts.astype(np.int64))] |= 1 << (COUNTED + detector)
+    return gates, seen

@@ -1,23 +1,27 @@
 """Emulated transmitter: a pulsed laser with signal and decoy intensities and random BB84 states."""
 
+import math
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
-from qit4n.kernels.sampling import Dice, successes, truncated_poisson
+from qit4n.kernels.compiled import kernels
+from qit4n.kernels.sampling import Dice, Marks, Stream, mark, photon_classes, successes, threshold
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import (
-    BASIS,
-    BIT,
-    KEY_BASIS,
-    MOST_PULSES,
-    TEST_BASIS,
-    Light,
-    Prepared,
-    locate,
-)
+from qit4n.quantum.emulated.light import BASIS, BIT, MOST_PULSES, Light, Prepared, locate
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Segment:
+    """What was emitted in slots ``first`` to ``end`` - 1: the pulses with light, as offsets, and their marks."""
+
+    first: int
+    end: int
+    offsets: NDArray[np.uint32]
+    marks: NDArray[np.uint8]
 
 
 class EmulatedTransmitter:
@@ -29,11 +33,15 @@ class EmulatedTransmitter:
         self._dice = dice
         self._next_slot = 0
         self._first_known = 0
-        self._emitted: deque[tuple[NDArray[np.int64], Prepared]] = deque()
-        shares, self._means = (np.array(one) for one in zip(*link.intensities, strict=True))
-        dark = np.exp(-self._means * link.transmittance)
-        self._if_light, self._if_dark = np.cumsum(shares * (1.0 - dark)), np.cumsum(shares * dark)
-        self._detectable = float(self._if_light[-1])
+        self._emitted: deque[_Segment] = deque()
+        eta = link.transmittance
+        self._detectable = float(sum(share * -np.expm1(-mu * eta) for share, mu in link.intensities))
+        test_from = threshold(link.key_basis_probability, 31)
+        sources = [(share, mu * eta) for share, mu in link.intensities]
+        self._lit = Marks(test_from, photon_classes(sources), len(sources))
+        dark = np.cumsum([share * math.exp(-mean) for share, mean in sources])
+        begins = np.array([threshold(one, 32) for one in dark[:-1] / dark[-1]], np.uint64)
+        self._dark = _Dark(test_from, begins, Stream.drawn(dice))
 
     def emit(self, pulses: int) -> Light:
         """The next ``pulses`` pulses.
@@ -43,18 +51,17 @@ class EmulatedTransmitter:
         """
         if not 0 < pulses <= MOST_PULSES:
             raise ValueError(f"a segment has 1 to 2^32 pulses, not {pulses}")
-        offsets = successes(pulses, self._detectable, self._dice)
-        prepared = self._draw(offsets.size, self._if_light)
-        photons = truncated_poisson(self._means[prepared.intensities] * self._link.transmittance, self._dice)
+        offsets = successes(pulses, self._detectable, Stream.drawn(self._dice))
+        marks, photons = self._lit.draw(offsets.size, Stream.drawn(self._dice))
         first = self._next_slot
         self._next_slot += pulses
-        self._emitted.append((first + offsets, prepared))
+        self._emitted.append(_Segment(first=first, end=self._next_slot, offsets=offsets, marks=marks))
         return Light(
             first_slot=first,
             pulses=pulses,
-            slots=offsets.astype("<u4").tobytes(),
+            slots=offsets.astype("<u4", copy=False).tobytes(),
             photons=photons.tobytes(),
-            states=(prepared.bits * BIT + prepared.bases * BASIS).tobytes(),
+            states=(marks & (BIT | BASIS)).tobytes(),
         )
 
     def prepared(self, slots: NDArray[np.int64]) -> Prepared:
@@ -69,20 +76,21 @@ class EmulatedTransmitter:
             ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
         """
         self._check(slots)
-        answer = self._draw(slots.size, self._if_dark)
-        for known, record in self._emitted:
-            hit, place = locate(known, slots)
-            answer.bits[hit] = record.bits[place]
-            answer.bases[hit] = record.bases[place]
-            answer.intensities[hit] = record.intensities[place]
+        known = [segment for segment in self._emitted if slots.size and segment.first <= slots[-1]]
+        cuts = np.searchsorted(slots, [segment.end for segment in known])
+        parts = np.split(slots, cuts[:-1])
+        found = [self._dark.recall(segment, part) for segment, part in zip(known, parts, strict=False)]
+        marks = np.concatenate(found) if found else np.empty(0, np.uint8)
         if slots.size:
             self.forget_before(int(slots[-1]) + 1)
-        return answer
+        return Prepared(
+            bits=marks & np.uint8(BIT), bases=marks >> np.uint8(1) & np.uint8(1), intensities=marks >> np.uint8(2)
+        )
 
     def forget_before(self, slot: int) -> None:
         """Forget all slots below ``slot``: nobody will ask for them."""
         self._first_known = max(self._first_known, slot)
-        while self._emitted and (not self._emitted[0][0].size or self._emitted[0][0][-1] < self._first_known):
+        while self._emitted and self._emitted[0].end <= self._first_known:
             self._emitted.popleft()
 
     def _check(self, slots: NDArray[np.int64]) -> None:
@@ -94,11 +102,32 @@ class EmulatedTransmitter:
         if np.any(slots[1:] <= slots[:-1]):
             raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
 
-    def _draw(self, count: int, shares: NDArray[np.float64]) -> Prepared:
-        """Random states; ``shares`` are the cumulated weights of the intensities."""
-        test = self._dice.random(count) >= self._link.key_basis_probability
-        return Prepared(
-            bits=self._dice.integers(0, 2, count, np.uint8),
-            bases=np.where(test, TEST_BASIS, KEY_BASIS).astype(np.uint8),
-            intensities=np.searchsorted(shares[:-1], self._dice.random(count) * shares[-1], "right").astype(np.uint8),
-        )
+
+@dataclass(frozen=True)
+class _Dark:
+    """Draws what dark slots held: a function of the slot."""
+
+    test_from: int
+    intensities_from: NDArray[np.uint64]
+    stream: Stream
+
+    def recall(self, segment: _Segment, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The marks of ascending slots of one segment, whether there was light or not."""
+        compiled = kernels()
+        if compiled is not None:
+            marks: NDArray[np.uint8] = compiled.recall(
+                segment.first,
+                segment.offsets,
+                segment.marks,
+                slots,
+                *self.stream.key,
+                self.test_from,
+                self.intensities_from,
+            )
+            return marks
+        words = self.stream.words(slots.astype(np.uint64))
+        intensities = np.searchsorted(self.intensities_from, words >> np.uint64(32), "right")
+        marks = mark(words, self.test_from, intensities)
+        hit, place = locate(segment.first + segment.offsets.astype(np.int64), slots)
+        marks[hit] = segment.marks[place]
+        return marks
