@@ -77,7 +77,7 @@ class Growing {
         }
         return data_.get();
     }
-    T &operator[](std::size_t index) { return data_[index]; }
+    T *data() { return data_.get(); }
     Column<T> column(std::size_t size) {
         T *data = data_.release();
         return Column<T>(data, {size}, nb::capsule(data, [](void *held) noexcept { delete[] static_cast<T *>(held); }));
@@ -123,15 +123,16 @@ nb::tuple marks(std::uint64_t start, std::uint64_t inner, std::size_t count, std
                 Array<std::uint32_t> classes, unsigned kinds) {
     const Stream stream{start, inner};
     Growing<std::uint8_t> found(count), photons(count);
+    std::uint8_t *state = found.data(), *number = photons.data();
     {
         nb::gil_scoped_release release;
         std::uint64_t words[BLOCK];
         std::uint32_t above[BLOCK];
         std::uint16_t kind[BLOCK];
-        std::vector<std::uint8_t> intensity(classes.size() + 1), number(classes.size() + 1);
+        std::vector<std::uint8_t> intensity(classes.size() + 1), photons_of(classes.size() + 1);
         for (std::size_t c = 0; c <= classes.size(); ++c) {
             intensity[c] = static_cast<std::uint8_t>(c % kinds);
-            number[c] = static_cast<std::uint8_t>(1 + c / kinds);
+            photons_of[c] = static_cast<std::uint8_t>(1 + c / kinds);
         }
         for (std::size_t at = 0; at < count; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, count - at);
@@ -145,8 +146,8 @@ nb::tuple marks(std::uint64_t start, std::uint64_t inner, std::size_t count, std
                 for (std::size_t i = 0; i < BLOCK; ++i) kind[i] += above[i] >= from;
             }
             for (std::size_t i = 0; i < size; ++i) {
-                found[at + i] = mark(words[i], test_from, intensity[kind[i]]);
-                photons[at + i] = number[kind[i]];
+                state[at + i] = mark(words[i], test_from, intensity[kind[i]]);
+                number[at + i] = photons_of[kind[i]];
             }
         }
     }
@@ -162,19 +163,22 @@ Column<std::uint8_t> recall(std::int64_t first, Array<std::uint32_t> offsets, Ar
     {
         nb::gil_scoped_release release;
         std::size_t at = 0;
-        const std::size_t size = offsets.size();
+        const std::size_t size = offsets.size(), count = slots.size();
         const std::uint32_t *offset = offsets.data();
-        for (std::size_t i = 0; i < slots.size(); ++i) {
-            const std::int64_t wanted = slots.data()[i] - first;
+        const std::uint8_t *lit = known.data();
+        const std::int64_t *slot = slots.data();
+        std::uint8_t *state = found.data();
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::int64_t wanted = slot[i] - first;
             while (at < size && offset[at] < wanted) ++at;
             if (at < size && offset[at] == wanted) {
-                found[i] = known.data()[at];
+                state[i] = lit[at];
             } else {
-                const std::uint64_t word = stream.word(static_cast<std::uint64_t>(slots.data()[i]));
+                const std::uint64_t word = stream.word(static_cast<std::uint64_t>(slot[i]));
                 unsigned intensity = 0;
                 for (std::size_t k = 0; k < intensities_from.size(); ++k)
                     intensity += (word >> 32) >= intensities_from.data()[k];
-                found[i] = mark(word, test_from, intensity);
+                state[i] = mark(word, test_from, intensity);
             }
         }
     }
@@ -200,8 +204,8 @@ nb::tuple together(std::int64_t first, Array<std::uint32_t> lit, Array<std::uint
             const std::uint64_t dark = std::min(next(dark0, a), next(dark1, b));
             std::size_t stop = lit.size();
             if (dark != never) stop = static_cast<std::size_t>(std::lower_bound(place + i, place + stop, dark) - place);
-            std::int64_t *gate = &gates[count];
-            std::uint16_t *saw = &seen[count];
+            std::int64_t *gate = gates.data() + count;
+            std::uint16_t *saw = seen.data() + count;
             for (std::size_t k = i; k < stop; ++k) {
                 gate[k - i] = first + place[k];
                 saw[k - i] = static_cast<std::uint16_t>(photons.data()[k] | (states.data()[k] & 3) << STATE);
@@ -216,8 +220,8 @@ nb::tuple together(std::int64_t first, Array<std::uint32_t> lit, Array<std::uint
             }
             if (next(dark0, a) == dark) what |= 1U << COUNTED, ++a;
             if (next(dark1, b) == dark) what |= 2U << COUNTED, ++b;
-            gates[count] = first + static_cast<std::int64_t>(dark);
-            seen[count++] = static_cast<std::uint16_t>(what);
+            gates.data()[count] = first + static_cast<std::int64_t>(dark);
+            seen.data()[count++] = static_cast<std::uint16_t>(what);
         }
     }
     return nb::make_tuple(gates.column(count), seen.column(count));
@@ -236,12 +240,15 @@ nb::tuple accept(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::int6
         nb::gil_scoped_release release;
         constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
         const std::int64_t *gate = gates.data();
+        const std::uint16_t *what = seen.data();
+        std::int64_t *place = left.data();
+        std::uint16_t *note = saw.data();
         std::make_heap(releases.begin(), releases.end(), std::greater<>{});
         std::int64_t coming = releases.empty() ? never : releases.front();
         std::size_t i = 0;
-        const auto click = [&](std::int64_t at, unsigned what) {
-            left[count] = at;
-            saw[count++] = static_cast<std::uint16_t>(what);
+        const auto click = [&](std::int64_t at, unsigned saw_it) {
+            place[count] = at;
+            note[count++] = static_cast<std::uint16_t>(saw_it);
             live_gate = at + dead_gates + 1;
             if (filled_below == 0) return;
             const std::uint64_t counter = 2 * static_cast<std::uint64_t>(at);
@@ -251,17 +258,17 @@ nb::tuple accept(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::int6
             coming = releases.front();
         };
         while (true) {
-            left.room(count, size - i + 1);
-            saw.room(count, size - i + 1);
+            place = left.room(count, size - i + 1);
+            note = saw.room(count, size - i + 1);
             for (; i < size && gate[i] < coming; ++i)
-                if (gate[i] >= live_gate) click(gate[i], seen.data()[i]);
+                if (gate[i] >= live_gate) click(gate[i], what[i]);
             if (coming >= end) break;
             const std::int64_t now = coming;
             std::pop_heap(releases.begin(), releases.end(), std::greater<>{});
             releases.pop_back();
             coming = releases.empty() ? never : releases.front();
             if (now < live_gate) continue;
-            click(now, RELEASED | (i < size && gate[i] == now ? seen.data()[i] : 0U));
+            click(now, RELEASED | (i < size && gate[i] == now ? what[i] : 0U));
         }
         std::sort(releases.begin(), releases.end());
     }
@@ -275,24 +282,41 @@ nb::tuple answer(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::uint
     const Stream stream{start, inner};
     const std::size_t size = gates.size();
     Growing<std::uint8_t> bases(size), bits(size);
+    std::uint8_t *basis = bases.data(), *result = bits.data();
     std::size_t doubles = 0;
     {
         nb::gil_scoped_release release;
         const std::uint32_t *wrong = wrong_below.data(), *right = right_from.data();
-        for (std::size_t i = 0; i < size; ++i) {
-            const std::uint64_t word = stream.word(static_cast<std::uint64_t>(gates.data()[i]));
-            const unsigned what = seen.data()[i], photons = what & 255;
-            const unsigned test = (static_cast<std::uint32_t>(word >> 2) & 0x7FFFFFFF) >= test_from;
-            const std::uint32_t route = static_cast<std::uint32_t>(word >> 33);
-            const unsigned row = (test ^ (what >> (STATE + 1) & 1)) * 256 + photons;
-            const unsigned bit = what >> STATE & 1;
-            const unsigned all_wrong = route < wrong[row], all_right = route >= right[row];
-            const unsigned single = 1U << (bit ^ all_wrong);
-            unsigned fired = photons == 0 ? 0U : (all_wrong | all_right) != 0 ? single : 3U;
-            fired |= (what >> COUNTED & 3) | (what & RELEASED ? 1U << (word >> 1 & 1) : 0U);
-            doubles += fired == 3;
-            bases[i] = static_cast<std::uint8_t>(test);
-            bits[i] = static_cast<std::uint8_t>(fired == 3 ? word & 1 : fired >> 1);
+        std::uint32_t low[BLOCK] = {}, high[BLOCK] = {}, what[BLOCK] = {}, test[BLOCK], bit[BLOCK], twice[BLOCK];
+        for (std::size_t at = 0; at < size; at += BLOCK) {
+            const std::size_t block = std::min(BLOCK, size - at);
+            const std::int64_t *gate = gates.data() + at;
+            for (std::size_t i = 0; i < block; ++i) {
+                const std::uint64_t word = stream.word(static_cast<std::uint64_t>(gate[i]));
+                low[i] = static_cast<std::uint32_t>(word);
+                high[i] = static_cast<std::uint32_t>(word >> 32);
+                what[i] = seen.data()[at + i];
+            }
+            // Full blocks, 32 bits throughout and no branches, so that it becomes vectors; leftovers are not read.
+            for (std::size_t i = 0; i < BLOCK; ++i) {
+                const std::uint32_t saw = what[i], route = high[i] >> 1, photons = saw & 255;
+                const std::uint32_t other = ((low[i] >> 2 | high[i] << 30) & 0x7FFFFFFF) >= test_from;
+                const std::uint32_t row = ((other ^ (saw >> (STATE + 1))) & 1) << 8 | photons;
+                const std::uint32_t all_wrong = route < wrong[row], all_right = route >= right[row];
+                const std::uint32_t single = 1 + ((saw >> STATE & 1) ^ all_wrong);
+                const std::uint32_t light = all_wrong | all_right ? single : 3;
+                const std::uint32_t stray = 1 + (low[i] >> 1 & 1);
+                const std::uint32_t fired =
+                    (photons ? light : 0) | (saw >> COUNTED & 3) | (saw & RELEASED ? stray : 0);
+                test[i] = other;
+                twice[i] = fired == 3;
+                bit[i] = fired == 3 ? low[i] & 1 : fired >> 1;
+            }
+            for (std::size_t i = 0; i < block; ++i) {
+                basis[at + i] = static_cast<std::uint8_t>(test[i]);
+                result[at + i] = static_cast<std::uint8_t>(bit[i]);
+                doubles += twice[i];
+            }
         }
     }
     return nb::make_tuple(bases.column(size), bits.column(size), doubles);
