@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from qit4n.network.file import load
-from qit4n.network.yamltext import to_yaml
+from qit4n.network.generate import to_yaml
 
 pytestmark = [pytest.mark.system, pytest.mark.long]
 
