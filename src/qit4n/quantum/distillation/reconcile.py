@@ -12,7 +12,7 @@ from qit4n.quantum.distillation.cascade import FRAME_BITS, MOST_GROUPS, CascadeE
 from qit4n.quantum.distillation.ldpc import LdpcEnd, LdpcPlan
 
 DISTANT_S = 1e-3
-NEAR_FLIGHT = 32
+LEAST_FLIGHT = 32
 NEAR_WAVES = 4
 FRAME_ROUND_TRIPS = 500
 BLOCK_ROUND_TRIPS = 1000
@@ -27,9 +27,12 @@ def choose(size: int, seed: int, qber: float, *, round_trip_s: float | None, fil
     """The plan for a block, and the reason in words.
 
     - Near by: Cascade in several waves, which leaks least.
-    - Between distant ends (a round trip of ``DISTANT_S`` or more): Cascade in one wave, with so many frames in flight
-      that work does not wait for answers, as long as it keeps pace with the sifted bits.
+    - Between distant ends (a round trip of ``DISTANT_S`` or more): Cascade in one wave, as long as it keeps pace with
+      the sifted bits.
     - Where it does not: LDPC codes. Not without compiled kernels, whose twins decode at less than 1 Mbit/s.
+
+    Of Cascade so many frames are in flight that work does not wait for answers: those of ``RATE_BPS`` in the round
+    trips that a frame takes.
 
     Args:
         size: bits of the block.
@@ -38,17 +41,16 @@ def choose(size: int, seed: int, qber: float, *, round_trip_s: float | None, fil
         round_trip_s: measured round trip of the classical channel; None while it is not known.
         fill_s: how long it takes to sift the next block.
     """
-    if round_trip_s is None or round_trip_s < DISTANT_S:
-        plan = CascadePlan(size=size, seed=seed, qber=qber, waves=NEAR_WAVES, flight=NEAR_FLIGHT)
-        known = "not measured yet" if round_trip_s is None else f"of {round_trip_s * 1e3:.2g} ms"
-        return plan, f"Cascade, {NEAR_WAVES} waves: round trips {known}, least leakage"
-    flight = math.ceil(round_trip_s * FRAME_ROUND_TRIPS * RATE_BPS / (FRAME_BITS * MOST_GROUPS))
-    distant = CascadePlan(size=size, seed=seed, qber=qber, waves=1, flight=max(NEAR_FLIGHT, flight))
-    takes_s = BLOCK_ROUND_TRIPS * round_trip_s
-    times = f"{BLOCK_ROUND_TRIPS} round trips of {round_trip_s * 1e3:.2g} ms, {fill_s:.2g} s until the next block"
-    if takes_s <= fill_s or qber > MOST_QBER or kernels() is None:
-        return distant, f"Cascade, one wave, {distant.flight} frames in flight: {times}"
-    return LdpcPlan.of(size, qber), f"LDPC: Cascade would not keep pace, {times}"
+    trip_s = round_trip_s or 0.0
+    flight = max(LEAST_FLIGHT, math.ceil(trip_s * FRAME_ROUND_TRIPS * RATE_BPS / (FRAME_BITS * MOST_GROUPS)))
+    near, trips = trip_s < DISTANT_S, f"{trip_s * 1e3:.2g} ms" if round_trip_s else "not measured yet"
+    cascade = CascadePlan(size=size, seed=seed, qber=qber, waves=NEAR_WAVES if near else 1, flight=flight)
+    if near:
+        return cascade, f"Cascade, {NEAR_WAVES} waves, least leakage: round trip {trips}"
+    pace = f"{BLOCK_ROUND_TRIPS} round trips of {trips}, {fill_s:.2g} s until the next block"
+    if BLOCK_ROUND_TRIPS * trip_s <= fill_s or qber > MOST_QBER or kernels() is None:
+        return cascade, f"Cascade, one wave, {flight} frames in flight: {pace}"
+    return LdpcPlan.of(size, qber), f"LDPC: Cascade would not keep pace, {pace}"
 
 
 def begin(key: Packed, plan: Plan, *, corrects: bool) -> Correction:

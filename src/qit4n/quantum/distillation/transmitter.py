@@ -5,7 +5,7 @@
 Announce is answered in any state, so that the next block fills while one is distilled.
 """
 
-import math
+import statistics
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -40,6 +40,7 @@ class TransmitterSession(Session):
         self._entropy = entropy
         self._prepared = prepared
         self._round_trip_s: float | None = None
+        self._round_trips_s: list[float] = []
         self._spoke_s: dict[int, float] = {}
         self._answered = (0, 0)
 
@@ -108,9 +109,8 @@ class TransmitterSession(Session):
         return [self.say(msgspec.structs.replace(self._start, one_time_key=self._next_key()))]
 
     def _on_parities(self, message: messages.Parities, now: float) -> list[Action]:
-        spoke = self._spoke_s.get(message.group)
-        if spoke is not None:
-            self._round_trip_s = min(now - spoke, self._round_trip_s or math.inf)
+        if message.group in self._spoke_s:
+            self._round_trips_s.append(now - self._spoke_s[message.group])
         self._spoke_s[message.group] = now
         own = self.correction().take(message.group, message.bits)
         return [] if own is None else [self.say(messages.Parities(group=message.group, bits=own))]
@@ -119,7 +119,10 @@ class TransmitterSession(Session):
         progress = self.working()
         correction = self.correction()
         correction.finish()
+        if self._round_trips_s:
+            self._round_trip_s = statistics.median(self._round_trips_s)
         self._spoke_s.clear()
+        self._round_trips_s.clear()
         progress.key = correction.key()
         progress.leaked_bits, progress.replies_bits = correction.leaked_bits, correction.replies_bits
         self.state = "verifying"
