@@ -28,8 +28,15 @@ constexpr unsigned BASIS = 2, INTENSITY = 4;
 // qit4n.kernels.sampling.Stream.words: a counter, a key, three rounds of multiplication.
 struct Stream {
     std::uint64_t start, inner;
-    std::uint64_t word(std::uint64_t counter) const {
-        std::uint64_t z = (start + counter * GOLDEN) ^ inner;
+    std::uint64_t word(std::uint64_t counter) const { return mix(start + counter * GOLDEN); }
+    // Many in a row: the multiplication by the counter becomes an addition.
+    template <typename Use>
+    void words(std::uint64_t counter, std::size_t count, Use use) const {
+        std::uint64_t place = start + counter * GOLDEN;
+        for (std::size_t i = 0; i < count; ++i, place += GOLDEN) use(i, mix(place));
+    }
+    std::uint64_t mix(std::uint64_t place) const {
+        std::uint64_t z = place ^ inner;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         z = (z ^ (z >> 31)) * 0xFF51AFD7ED558CCD;
@@ -98,24 +105,25 @@ Column<std::uint32_t> successes(std::uint64_t start, std::uint64_t inner, double
         nb::gil_scoped_release release;
         std::int64_t steps[BLOCK], last = -1;
         while (true) {
-            for (std::size_t i = 0; i < BLOCK; ++i) steps[i] = gap(stream.word(count + i), scale) + 1;
+            stream.words(count, BLOCK, [&](std::size_t i, std::uint64_t word) { steps[i] = gap(word, scale) + 1; });
             std::uint32_t *place = places.room(count, BLOCK) + count;
-            std::size_t inside = 0;
-            for (std::size_t i = 0; i < BLOCK; ++i) {
-                last += steps[i];
-                place[i] = static_cast<std::uint32_t>(last);
-                inside += last < trials;
+            const std::int64_t before = last;
+            for (std::size_t i = 0; i < BLOCK; ++i) place[i] = static_cast<std::uint32_t>(last += steps[i]);
+            if (last < trials) {
+                count += BLOCK;
+                continue;
             }
-            count += inside;
-            if (inside < BLOCK) break;
+            last = before;
+            for (std::size_t i = 0; (last += steps[i]) < trials; ++i) ++count;
+            break;
         }
     }
     return places.column(count);
 }
 
-inline std::uint8_t mark(std::uint64_t word, std::uint32_t test_from, unsigned intensity) {
-    const unsigned test = (static_cast<std::uint32_t>(word) >> 1) >= test_from;
-    return static_cast<std::uint8_t>((word & 1) | test * BASIS | intensity * INTENSITY);
+inline std::uint8_t mark(std::uint32_t low, std::uint32_t test_from, unsigned intensity) {
+    const unsigned test = (low >> 1) >= test_from;
+    return static_cast<std::uint8_t>((low & 1) | test * BASIS | intensity * INTENSITY);
 }
 
 // qit4n.kernels.sampling.marks: (marks, photons) of pulses 0 .. count - 1; class c is intensity c mod kinds.
@@ -126,8 +134,7 @@ nb::tuple marks(std::uint64_t start, std::uint64_t inner, std::size_t count, std
     std::uint8_t *state = found.data(), *number = photons.data();
     {
         nb::gil_scoped_release release;
-        std::uint64_t words[BLOCK];
-        std::uint32_t above[BLOCK];
+        std::uint32_t low[BLOCK], above[BLOCK];
         std::uint16_t kind[BLOCK];
         std::vector<std::uint8_t> intensity(classes.size() + 1), photons_of(classes.size() + 1);
         for (std::size_t c = 0; c <= classes.size(); ++c) {
@@ -136,17 +143,17 @@ nb::tuple marks(std::uint64_t start, std::uint64_t inner, std::size_t count, std
         }
         for (std::size_t at = 0; at < count; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, count - at);
-            for (std::size_t i = 0; i < BLOCK; ++i) {
-                words[i] = stream.word(at + i);
-                above[i] = static_cast<std::uint32_t>(words[i] >> 32);
+            stream.words(at, BLOCK, [&](std::size_t i, std::uint64_t word) {
+                low[i] = static_cast<std::uint32_t>(word);
+                above[i] = static_cast<std::uint32_t>(word >> 32);
                 kind[i] = 0;
-            }
+            });
             for (std::size_t c = 0; c < classes.size(); ++c) {
                 const std::uint32_t from = classes.data()[c];
                 for (std::size_t i = 0; i < BLOCK; ++i) kind[i] += above[i] >= from;
             }
             for (std::size_t i = 0; i < size; ++i) {
-                state[at + i] = mark(words[i], test_from, intensity[kind[i]]);
+                state[at + i] = mark(low[i], test_from, intensity[kind[i]]);
                 number[at + i] = photons_of[kind[i]];
             }
         }
@@ -178,7 +185,7 @@ Column<std::uint8_t> recall(std::int64_t first, Array<std::uint32_t> offsets, Ar
                 unsigned intensity = 0;
                 for (std::size_t k = 0; k < intensities_from.size(); ++k)
                     intensity += (word >> 32) >= intensities_from.data()[k];
-                state[i] = mark(word, test_from, intensity);
+                state[i] = mark(static_cast<std::uint32_t>(word), test_from, intensity);
             }
         }
     }
