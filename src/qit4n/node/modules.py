@@ -60,6 +60,7 @@ class ModuleDriver(ABC):
         self.dice = np.random.default_rng(int.from_bytes(system_entropy(16)))  # noqa: TID251 - the emulated nature
         self._journal = journal
         self._deliver = deliver
+        self._nature = ThreadPoolExecutor(1, thread_name_prefix=f"light-{link.id}")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"module-{link.id}")
         self._recent: deque[tuple[int, float]] = deque(maxlen=RATE_BLOCKS)
         self._in_order = asyncio.Lock()
@@ -107,8 +108,12 @@ class ModuleDriver(ABC):
         self.state = msgspec.structs.replace(self.state, **values)
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run numerical work beside the event loop, one piece at a time per module."""
+        """Run a step of the distillation beside the event loop, one at a time per module."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def in_nature(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run the emulation beside both: light goes on while a block is distilled."""
+        return await asyncio.get_running_loop().run_in_executor(self._nature, work, *arguments)
 
     async def step(self, channel: Frames[Any], work: Callable[..., Sequence[session.Action]], *inputs: Any) -> None:
         """One step of the session: compute, then carry out its actions in order, each durable before the next.

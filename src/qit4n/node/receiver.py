@@ -68,7 +68,7 @@ class ReceiverDriver(ModuleDriver):
         emulator = EmulatedReceiver(self.physics, self.dice)
         while True:
             light = await self._next_light(quantum)
-            detections = await self.in_thread(emulator.detect, light)
+            detections = await self.in_nature(emulator.detect, light)
             await self.step(classical, machine.detected, detections, light.first_slot, light.pulses, self.clock.now())
 
     async def _next_light(self, quantum: Frames[Light]) -> Light:

@@ -128,9 +128,9 @@ class TransmitterDriver(ModuleDriver):
             while machine.sifted.key_bits > WAITING_BLOCKS * block_bits:  # noqa: ASYNC110 - machines wake nobody
                 await asyncio.sleep(WAIT_S)
             await asyncio.sleep(pace.wait_s(self.clock.now()))
-            light = await self.in_thread(emulator.emit, self._segment_pulses)
+            light = await self.in_nature(emulator.emit, self._segment_pulses)
             if eavesdropper is not None:
-                light = await self.in_thread(eavesdropper.tamper, light)
+                light = await self.in_nature(eavesdropper.tamper, light)
             await quantum.send(light)
             pace.emitted(self._segment_pulses)
             speed = pace.speed(self.clock.now())

@@ -25,7 +25,10 @@ class _Segment:
 
 
 class EmulatedTransmitter:
-    """Emits segments of pulses, and remembers what it prepared until it is asked."""
+    """Emits segments of pulses, and remembers what it prepared until it is asked.
+
+    One thread may emit while another asks and forgets.
+    """
 
     def __init__(self, link: DecoyBB84, dice: Dice) -> None:
         """A laser at slot 0."""
@@ -76,7 +79,8 @@ class EmulatedTransmitter:
             ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
         """
         self._check(slots)
-        known = [segment for segment in self._emitted if slots.size and segment.first <= slots[-1]]
+        emitted = list(self._emitted)  # another thread may append meanwhile
+        known = [segment for segment in emitted if slots.size and segment.first <= slots[-1]]
         cuts = np.searchsorted(slots, [segment.end for segment in known])
         parts = np.split(slots, cuts[:-1])
         found = [self._dark.recall(segment, part) for segment, part in zip(known, parts, strict=False)]
