@@ -27,7 +27,7 @@ LINK = DecoyBB84(
     afterpulse_probability=0.0,
 )
 PULSES = 500_000_000
-SEGMENTS = 10
+SEGMENTS = 25
 CLICK_PROBABILITY = 1e-3
 VECTOR_OPERATIONS_PER_S = 6e9
 """Two a cycle at about 3 GHz, on eight numbers of 64 bits each."""

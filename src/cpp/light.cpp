@@ -63,7 +63,8 @@ inline std::int64_t gap(std::uint64_t word, double scale) {
     series = series * square + 2.0;
     const double steps = (power * 0.6931471805599453 + ratio * series) * scale;
     const double capped = steps < 1099511627776.0 ? steps : 1099511627776.0;
-    return std::bit_cast<std::int64_t>((capped - 0.5) + 6755399441055744.0) - std::bit_cast<std::int64_t>(6755399441055744.0);
+    constexpr double round = 6755399441055744.0;
+    return std::bit_cast<std::int64_t>((capped - 0.5) + round) - std::bit_cast<std::int64_t>(round);
 }
 
 template <typename T>
@@ -126,7 +127,7 @@ inline std::uint8_t mark(std::uint32_t low, std::uint32_t test_from, unsigned in
     return static_cast<std::uint8_t>((low & 1) | test * BASIS | intensity * INTENSITY);
 }
 
-// qit4n.kernels.sampling.marks: (marks, photons) of pulses 0 .. count - 1; class c is intensity c mod kinds.
+// qit4n.kernels.sampling.Marks.draw: (marks, photons) of pulses 0 .. count - 1; class c is intensity c mod kinds.
 nb::tuple marks(std::uint64_t start, std::uint64_t inner, std::size_t count, std::uint32_t test_from,
                 Array<std::uint32_t> classes, unsigned kinds) {
     const Stream stream{start, inner};
@@ -161,7 +162,7 @@ nb::tuple marks(std::uint64_t start, std::uint64_t inner, std::size_t count, std
     return nb::make_tuple(found.column(count), photons.column(count));
 }
 
-// qit4n.quantum.emulated.transmitter._recall: marks of `slots`, which ascend within one segment.
+// qit4n.quantum.emulated.transmitter._Dark.recall: marks of `slots`, which ascend within one segment.
 Column<std::uint8_t> recall(std::int64_t first, Array<std::uint32_t> offsets, Array<std::uint8_t> known,
                             Array<std::int64_t> slots, std::uint64_t start, std::uint64_t inner,
                             std::uint32_t test_from, Array<std::uint64_t> intensities_from) {
@@ -192,7 +193,7 @@ Column<std::uint8_t> recall(std::int64_t first, Array<std::uint32_t> offsets, Ar
     return found.column(slots.size());
 }
 
-// qit4n.kernels.deadtime.together: (gates, what they saw) of light and of the counts of two detectors.
+// qit4n.quantum.emulated.receiver._together: (gates, what they saw) of light and of the counts of two detectors.
 nb::tuple together(std::int64_t first, Array<std::uint32_t> lit, Array<std::uint8_t> photons,
                    Array<std::uint8_t> states, Array<std::uint32_t> dark0, Array<std::uint32_t> dark1) {
     const std::size_t most = lit.size() + dark0.size() + dark1.size();
@@ -234,10 +235,26 @@ nb::tuple together(std::int64_t first, Array<std::uint32_t> lit, Array<std::uint
     return nb::make_tuple(gates.column(count), seen.column(count));
 }
 
+// Copies the live gates and what they saw; returns how many there are, and the first gate that is live after them.
+std::pair<std::size_t, std::int64_t> scan(const std::int64_t *gate, const std::uint16_t *what, std::size_t size,
+                                          std::int64_t dead_gates, std::int64_t from, std::int64_t *place,
+                                          std::uint16_t *note) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+        const std::int64_t at = gate[i];
+        const bool live = at >= from;
+        place[count] = at;
+        note[count] = what[i];
+        count += live;
+        from = live ? at + dead_gates + 1 : from;
+    }
+    return {count, from};
+}
+
 // qit4n.kernels.deadtime.DeadTime: (gates, what they saw, the first live gate, releases in ascending order).
 nb::tuple accept(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::int64_t end, std::int64_t dead_gates,
                  std::uint64_t filled_below, double scale, std::uint64_t start, std::uint64_t inner,
-                 std::int64_t live_gate, std::vector<std::int64_t> releases) {
+                 std::int64_t first_live, std::vector<std::int64_t> releases) {
     const Stream stream{start, inner};
     const std::size_t size = gates.size();
     Growing<std::int64_t> left(size + 64);
@@ -251,38 +268,51 @@ nb::tuple accept(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::int6
         std::int64_t *place = left.data();
         std::uint16_t *note = saw.data();
         std::make_heap(releases.begin(), releases.end(), std::greater<>{});
+        std::int64_t live_gate = first_live;
         std::int64_t coming = releases.empty() ? never : releases.front();
         std::size_t i = 0;
-        const auto click = [&](std::int64_t at, unsigned saw_it) {
-            place[count] = at;
-            note[count++] = static_cast<std::uint16_t>(saw_it);
-            live_gate = at + dead_gates + 1;
-            if (filled_below == 0) return;
+        const auto trap = [&](std::int64_t at) {
             const std::uint64_t counter = 2 * static_cast<std::uint64_t>(at);
             if (stream.word(counter) >> 11 >= filled_below) return;
-            releases.push_back(live_gate + gap(stream.word(counter + 1), scale));
+            releases.push_back(at + dead_gates + 1 + gap(stream.word(counter + 1), scale));
             std::push_heap(releases.begin(), releases.end(), std::greater<>{});
             coming = releases.front();
         };
         while (true) {
             place = left.room(count, size - i + 1);
             note = saw.room(count, size - i + 1);
-            for (; i < size && gate[i] < coming; ++i)
-                if (gate[i] >= live_gate) click(gate[i], what[i]);
+            if (filled_below == 0) {  // without a branch, since whether a gate is live is hard to guess
+                const std::int64_t *until = std::lower_bound(gate + i, gate + size, coming);
+                const std::size_t stop = static_cast<std::size_t>(until - gate);
+                const auto [found, next] =
+                    scan(gate + i, what + i, stop - i, dead_gates, live_gate, place + count, note + count);
+                i = stop, count += found, live_gate = next;
+            }
+            for (; i < size && gate[i] < coming; ++i) {
+                if (gate[i] < live_gate) continue;
+                place[count] = gate[i];
+                note[count++] = what[i];
+                live_gate = gate[i] + dead_gates + 1;
+                trap(gate[i]);
+            }
             if (coming >= end) break;
             const std::int64_t now = coming;
             std::pop_heap(releases.begin(), releases.end(), std::greater<>{});
             releases.pop_back();
             coming = releases.empty() ? never : releases.front();
             if (now < live_gate) continue;
-            click(now, RELEASED | (i < size && gate[i] == now ? what[i] : 0U));
+            place[count] = now;
+            note[count++] = static_cast<std::uint16_t>(RELEASED | (i < size && gate[i] == now ? what[i] : 0U));
+            live_gate = now + dead_gates + 1;
+            trap(now);
         }
         std::sort(releases.begin(), releases.end());
+        first_live = live_gate;
     }
-    return nb::make_tuple(left.column(count), saw.column(count), live_gate, releases);
+    return nb::make_tuple(left.column(count), saw.column(count), first_live, releases);
 }
 
-// qit4n.quantum.emulated.receiver._answer: (bases, bits, number of double clicks) of clicks. The tables have a row of 256 photon numbers for
+// qit4n.quantum.emulated.receiver._Clicks.answer: (bases, bits, number of double clicks) of clicks. The tables have a row of 256 photon numbers for
 // equal bases and one for different ones.
 nb::tuple answer(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::uint64_t start, std::uint64_t inner,
                  std::uint32_t test_from, Array<std::uint32_t> wrong_below, Array<std::uint32_t> right_from) {

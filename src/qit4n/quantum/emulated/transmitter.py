@@ -42,7 +42,8 @@ class EmulatedTransmitter:
         test_from = threshold(link.key_basis_probability, 31)
         sources = [(share, mu * eta) for share, mu in link.intensities]
         self._lit = Marks(test_from, photon_classes(sources), len(sources))
-        dark = np.cumsum([share * math.exp(-mean) for share, mean in sources])
+        dimmest = min(mean for _, mean in sources)  # that of a source so bright that exp(-mean) is zero
+        dark = np.cumsum([share * math.exp(dimmest - mean) for share, mean in sources])
         begins = np.array([threshold(one, 32) for one in dark[:-1] / dark[-1]], np.uint64)
         self._dark = _Dark(test_from, begins, Stream.drawn(dice))
 

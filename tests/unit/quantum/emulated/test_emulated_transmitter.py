@@ -146,3 +146,13 @@ def test_opaque_channel(transmitter):
     laser = transmitter(channel_loss_db=1e6)
     assert laser.emit(1_000_000).slots == b""
     assert abs(np.count_nonzero(laser.prepared(np.arange(10_000)).intensities) - 4000) < 4.5 * math.sqrt(2400)
+
+
+def test_a_source_that_leaves_no_slot_dark(transmitter):
+    """Thousands of photons in each pulse: all pulses carry light, of both intensities, and count as 255 photons."""
+    bright = Intensities(means=(1e5, 5e4), probabilities=(0.6, 0.4))
+    laser = transmitter(channel_loss_db=0.0, source=bright)
+    light = laser.emit(10_000)
+    assert light.photon_array().tolist() == [255] * 10_000
+    decoys = np.count_nonzero(laser.prepared(light.slot_array()).intensities)
+    assert abs(decoys - 4000) < 4.5 * math.sqrt(2400)
