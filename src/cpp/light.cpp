@@ -22,7 +22,7 @@ constexpr std::uint64_t GOLDEN = 0x9E3779B97F4A7C15;
 constexpr std::uint64_t ONE = 0x3FF0000000000000;  // bits of 1.0
 
 // What a gate saw, and what a pulse was: the layouts of qit4n.kernels.deadtime and qit4n.quantum.emulated.light.
-constexpr unsigned STATE = 8, COUNTED = 10, RELEASED = 1U << 12;
+constexpr unsigned STATE = 8, COUNTED = 10, RELEASED = 1U << 12, OTHERS = 13;
 constexpr unsigned BASIS = 2, INTENSITY = 4;
 
 // qit4n.kernels.sampling.Stream.words: a counter, a key, three rounds of multiplication.
@@ -193,6 +193,11 @@ Column<std::uint8_t> recall(std::int64_t first, Array<std::uint32_t> offsets, Ar
     return found.column(slots.size());
 }
 
+// Photons in a state, and those in the opposite one.
+inline unsigned seen_of(unsigned photons, unsigned state) {
+    return photons | (state & 3) << STATE | (state >> 2 & 7) << OTHERS;
+}
+
 // qit4n.quantum.emulated.receiver._together: (gates, what they saw) of light and of the counts of two detectors.
 nb::tuple together(std::int64_t first, Array<std::uint32_t> lit, Array<std::uint8_t> photons,
                    Array<std::uint8_t> states, Array<std::uint32_t> dark0, Array<std::uint32_t> dark1) {
@@ -216,14 +221,14 @@ nb::tuple together(std::int64_t first, Array<std::uint32_t> lit, Array<std::uint
             std::uint16_t *saw = seen.data() + count;
             for (std::size_t k = i; k < stop; ++k) {
                 gate[k - i] = first + place[k];
-                saw[k - i] = static_cast<std::uint16_t>(photons.data()[k] | (states.data()[k] & 3) << STATE);
+                saw[k - i] = static_cast<std::uint16_t>(seen_of(photons.data()[k], states.data()[k]));
             }
             count += stop - i;
             i = stop;
             if (dark == never) break;
             unsigned what = 0;
             if (i < lit.size() && place[i] == dark) {
-                what = photons.data()[i] | (states.data()[i] & 3U) << STATE;
+                what = seen_of(photons.data()[i], states.data()[i]);
                 ++i;
             }
             if (next(dark0, a) == dark) what |= 1U << COUNTED, ++a;
@@ -312,8 +317,8 @@ nb::tuple accept(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::int6
     return nb::make_tuple(left.column(count), saw.column(count), first_live, releases);
 }
 
-// qit4n.quantum.emulated.receiver._Clicks.answer: (bases, bits, number of double clicks) of clicks. The tables have a row of 256 photon numbers for
-// equal bases and one for different ones.
+// qit4n.quantum.emulated.receiver._Clicks.answer: (bases, bits, number of double clicks) of clicks. The tables
+// have 8 rows (photons in the opposite state) of 256 photon numbers for equal bases, and as many for different ones.
 nb::tuple answer(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::uint64_t start, std::uint64_t inner,
                  std::uint32_t test_from, Array<std::uint32_t> wrong_below, Array<std::uint32_t> right_from) {
     const Stream stream{start, inner};
@@ -338,7 +343,7 @@ nb::tuple answer(Array<std::int64_t> gates, Array<std::uint16_t> seen, std::uint
             for (std::size_t i = 0; i < BLOCK; ++i) {
                 const std::uint32_t saw = what[i], route = high[i] >> 1, photons = saw & 255;
                 const std::uint32_t other = ((low[i] >> 2 | high[i] << 30) & 0x7FFFFFFF) >= test_from;
-                const std::uint32_t row = ((other ^ (saw >> (STATE + 1))) & 1) << 8 | photons;
+                const std::uint32_t row = ((other ^ (saw >> (STATE + 1))) & 1) << 11 | saw >> OTHERS << 8 | photons;
                 const std::uint32_t all_wrong = route < wrong[row], all_right = route >= right[row];
                 const std::uint32_t single = 1 + ((saw >> STATE & 1) ^ all_wrong);
                 const std::uint32_t light = all_wrong | all_right ? single : 3;

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.system, pytest.mark.long]
 BLOCKS = 10
 
 
-@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai"])
+@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "entangled-pair"])
 def test_measured_rate_of_every_link_is_the_predicted_one(start, name):
     """Over at least ten blocks: secret rate within 10 % of the formula, QBER of the last block within 5 sigma."""
     network = start(name, limit_s=300)

@@ -166,12 +166,21 @@ def _islands(network: Network) -> dict[str, str]:
 def _modules(network: Network) -> Iterator[Finding]:
     for name, module in network.modules.items():
         decoy, signal = module.decoy_intensity, module.signal_intensity
-        if decoy >= signal:
+        if module.protocol == "bbm92":
+            yield from _pairs(name, module)
+        elif decoy >= signal:
             what = f"decoy pulses ({decoy:g}) are not weaker than signals ({signal:g})"
             place: At = ("modules", name, "decoy_intensity")
             yield Finding(place, what, f"usual is {signal / 3:.2g}", (("modules", name),))
         elif module.protocol == "two-decoy-bb84":
             yield from _second_decoy(name, module)
+
+
+def _pairs(name: str, module: Module) -> Iterator[Finding]:
+    for field in ("dead_time_s", "afterpulse_probability"):
+        if getattr(module, field):
+            what = f"bbm92 is modelled without {field.removesuffix('_s').replace('_', ' ')}"
+            yield Finding(("modules", name, field), what, "set it to 0", (("modules", name),))
 
 
 def _second_decoy(name: str, module: Module) -> Iterator[Finding]:

@@ -51,13 +51,13 @@ class Medium(Part, frozen=True, kw_only=True):
 
 
 class Module(Part, frozen=True, kw_only=True):
-    """A pair of QKD modules: decoy-state BB84 with two threshold detectors and active basis choice.
+    """A pair of QKD modules: decoy-state BB84, or BBM92, with two threshold detectors and active basis choice.
 
     The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses
     are per detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Literal["one-decoy-bb84", "two-decoy-bb84"] = "one-decoy-bb84"
+    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92"] = "one-decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
@@ -70,6 +70,9 @@ class Module(Part, frozen=True, kw_only=True):
     second_decoy_probability: Annotated[
         float, Meta(gt=0, lt=1, description="share of the weaker decoys of two-decoy-bb84")
     ] = 0.1
+    pairs_per_pulse: Annotated[
+        float, Meta(gt=0, le=1, description="mean entangled pairs per pulse of bbm92, made at the transmitter's end")
+    ] = 0.02
     key_basis_probability: Annotated[
         float, Meta(gt=0, lt=1, description="probability of the Z (key) basis, chosen so by both ends")
     ] = 0.77

@@ -24,6 +24,7 @@ from qit4n.keys.step import Step
 from qit4n.network.model import Link, Network
 from qit4n.node.journal import Journal
 from qit4n.node.onetimekeys import OneTimeKeys
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
 from qit4n.quantum.distillation import messages, session
 from qit4n.quantum.link import physics_of, predict
@@ -52,7 +53,7 @@ class ModuleDriver(ABC):
         """Drive one end of ``link``."""
         self.network = network
         self.link = link
-        self.physics: DecoyBB84 = physics_of(network, link)
+        self.physics: DecoyBB84 | BBM92 = physics_of(network, link)
         self.prediction: Prediction = predict(network, link)
         self.keys = keys
         self.state = kq2.ModuleState(link=link.id, role=self.role, state="starting")

@@ -11,12 +11,16 @@ from qit4n.node.modules import Deliver, ModuleDriver
 from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.peers import connect
 from qit4n.node.tasks import first_of
+from qit4n.physics.bbm92 import BBM92
 from qit4n.quantum.distillation import messages
 from qit4n.quantum.distillation.transmitter import TransmitterSession
 from qit4n.quantum.emulated.eavesdropper import InterceptResend
 from qit4n.quantum.emulated.light import Light
+from qit4n.quantum.emulated.pairs import EmulatedPairs
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 from qit4n.refpoints import Message, kq2
+
+Source = EmulatedTransmitter | EmulatedPairs
 
 CLICKS_PER_SEGMENT = 10_000
 SEGMENT_LIMITS_S = (0.02, 0.5)
@@ -107,7 +111,7 @@ class TransmitterDriver(ModuleDriver):
         classical = (await self._connect("classical", session_id)).retype(messages.ClassicalMessage)
         quantum = (await self._connect("quantum", session_id)).retype(Light)
         self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
-        emulator = EmulatedTransmitter(self.physics, self.dice)
+        emulator = self._emulator()
         machine = TransmitterSession(self.settings(), system_entropy, self.keys.listed(), emulator.prepared)
         if self.state.state in {"starting", "down"}:
             self.change(state="running")
@@ -119,7 +123,7 @@ class TransmitterDriver(ModuleDriver):
             await classical.close()
             await quantum.close()
 
-    async def _fire(self, emulator: EmulatedTransmitter, machine: TransmitterSession, quantum: Frames[Light]) -> None:
+    async def _fire(self, emulator: Source, machine: TransmitterSession, quantum: Frames[Light]) -> None:
         eavesdropper, block_bits = self._eavesdropper(), self.settings().block_bits
         pace = Pace(self.physics.pulse_rate_hz, self.clock.now())
         while True:
@@ -146,12 +150,17 @@ class TransmitterDriver(ModuleDriver):
         self.change(state="running" if before == "resting" else before)
         pace.restart(self.clock.now())
 
+    def _emulator(self) -> Source:
+        if isinstance(self.physics, BBM92):
+            return EmulatedPairs(self.physics, self.dice)
+        return EmulatedTransmitter(self.physics, self.dice)
+
     def _eavesdropper(self) -> InterceptResend | None:
         attack = self.link.eavesdropper
         return InterceptResend(attack.intercept_fraction, self.dice) if attack else None
 
     async def _discuss(
-        self, emulator: EmulatedTransmitter, machine: TransmitterSession, classical: Frames[messages.ClassicalMessage]
+        self, emulator: Source, machine: TransmitterSession, classical: Frames[messages.ClassicalMessage]
     ) -> None:
         while True:
             message = await classical.receive()

@@ -15,8 +15,20 @@ import math
 from dataclasses import dataclass
 
 from qit4n.physics.decoy_bb84 import Prediction
+from qit4n.physics.finite_key import Counts, FiniteKey, Proof
 from qit4n.physics.rates import binary_entropy
 from qit4n.units import transmittance
+
+TOMAMICHEL_2017 = Proof(
+    protocol="BBM92",
+    name="Tomamichel 2017",
+    reference="Quantum 1, 14 (2017), theorem 3; Nature Communications 3, 634 (2012), theorem 2",
+    intensities=1,
+    parts=2,
+    factor=2,
+    shift=1.0,
+    concentration="Serfling's inequality: random sampling without replacement",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +63,33 @@ class BBM92:
     def background(self) -> float:
         """Y0: chance per gate that a receiver clicks in the dark."""
         return self.dark_count_probability * (2.0 - self.dark_count_probability)
+
+    kinds = 1
+    dead_gates = 0
+    afterpulse_probability = 0.0
+    release_probability = 1.0
+
+    def key_length(
+        self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
+    ) -> FiniteKey:
+        """Secret bits that a block of these counts yields; see :func:`secret_bits`."""
+        key, test = counts.key.total, counts.test.total
+        length = secret_bits(
+            key,
+            test,
+            counts.test.error_rate,
+            leaked_bits=leaked_bits,
+            epsilon_secrecy=epsilon_secrecy,
+            epsilon_correctness=epsilon_correctness,
+        )
+        phase = phase_error_upper(key, test, counts.test.error_rate, epsilon_secrecy / 2.0)
+        return FiniteKey(
+            length_bits=length,
+            vacuum_bound=0.0,
+            single_photon_bound=key,
+            phase_error_bound=phase,
+            proof=TOMAMICHEL_2017,
+        )
 
     def matching_bases(self, *, key: bool) -> float:
         """Probability that both ends choose the key basis (or both the test basis)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from qit4n.physics import rates
 from qit4n.physics.detectors import Duty, duty
-from qit4n.physics.finite_key import BasisCounts, Counts, Intensities, Proof, finite_key
+from qit4n.physics.finite_key import BasisCounts, Counts, FiniteKey, Intensities, Proof, finite_key
 from qit4n.units import transmittance
 
 
@@ -51,6 +51,23 @@ class DecoyBB84:
     def transmittance(self) -> float:
         """Chance that a photon at the transmitter's output would be detected."""
         return transmittance(self.channel_loss_db + self.receiver_loss_db) * self.detector_efficiency
+
+    @property
+    def kinds(self) -> int:
+        """Number of intensities."""
+        return len(self.source.means)
+
+    def key_length(
+        self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
+    ) -> FiniteKey:
+        """Secret bits that a block of these counts yields; see :func:`.finite_key.finite_key`."""
+        return finite_key(
+            counts,
+            self.source,
+            leaked_bits=leaked_bits,
+            epsilon_secrecy=epsilon_secrecy,
+            epsilon_correctness=epsilon_correctness,
+        )
 
     @property
     def dead_gates(self) -> int:

@@ -35,6 +35,7 @@ class Proof:
     parts: int
     factor: int
     shift: float
+    concentration: str = CONCENTRATION
 
     def secrecy_cost(self, epsilon_secrecy: float) -> float:
         """Bits given up for secrecy ``epsilon_secrecy``."""

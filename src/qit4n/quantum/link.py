@@ -3,16 +3,27 @@
 from dataclasses import replace
 
 from qit4n.network.model import Link, Module, Network
-from qit4n.physics import decoy_bb84
+from qit4n.physics import bbm92, decoy_bb84
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
 from qit4n.physics.finite_key import Intensities
 
 RECONCILIATION_EFFICIENCY = 1.05
 
 
-def physics_of(network: Network, link: Link) -> DecoyBB84:
-    """The physical parameters of a link."""
+def physics_of(network: Network, link: Link) -> DecoyBB84 | BBM92:
+    """The physical parameters of a link. A source of pairs stands at the transmitter's end."""
     module = network.modules[link.module]
+    if module.protocol == "bbm92":
+        return BBM92(
+            pulse_rate_hz=module.pulse_rate_hz,
+            pairs_per_pulse=module.pairs_per_pulse,
+            losses_db=(module.receiver_loss_db, link.medium.loss_db + module.receiver_loss_db),
+            detector_efficiency=module.detector_efficiency,
+            dark_count_probability=module.dark_count_probability,
+            misalignment=module.misalignment,
+            key_basis_probability=module.key_basis_probability,
+        )
     return DecoyBB84(
         pulse_rate_hz=module.pulse_rate_hz,
         source=_source(module),
@@ -43,8 +54,9 @@ def predict(network: Network, link: Link) -> Prediction:
 
     Above ``max_qber`` every block is refused, so the secret rate is 0, whatever the finite-key length says.
     """
-    found = decoy_bb84.predict(
-        physics_of(network, link),
+    physics = physics_of(network, link)
+    found = (bbm92.predict if isinstance(physics, BBM92) else decoy_bb84.predict)(
+        physics,  # type: ignore[arg-type]
         block_bits=network.modules[link.module].block_bits,
         epsilon_secrecy=network.policies.epsilon_secrecy,
         epsilon_correctness=network.policies.epsilon_correctness,

@@ -84,6 +84,7 @@ def test_a_good_file_has_no_problems_and_keeps_its_figures():
             "no first decoys",
             "lower it",
         ),
+        ("1e8}", "1e8, protocol: bbm92, dead_time_s: 1e-6}", (7, "modules.m.dead_time_s"), "without dead time", "to 0"),
         ("1e8}", "1e8, protocol: bb92}", (7, "modules.m.protocol"), "", "one-decoy-bb84"),
         ("name: small", "name: a b", (2, "name"), "not allowed", "letters"),
         ("qit4n: 1", "qit4n: 2", (1, "qit4n"), "more than 1", "version of the file format"),
@@ -225,7 +226,9 @@ def test_no_mutation_of_a_good_file_crashes_the_check(value, data):
     assert all(isinstance(one, Problem) for one in check(text, "f"))
 
 
-@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links"])
+@pytest.mark.parametrize(
+    "name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links", "entangled-pair"]
+)
 def test_each_example_is_valid_by_the_published_schema_and_makes_key(name):
     """The plain jsonschema library accepts it; every link has a positive finite key per block."""
     jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load(to_yaml(load(name))))
@@ -236,7 +239,14 @@ def test_each_example_is_valid_by_the_published_schema_and_makes_key(name):
 
 def test_the_examples_are_what_was_published():
     """SECOQC: 6 sites, 8 links; Beijing-Shanghai: 32 trusted nodes, 2032 km within rounding."""
-    assert set(examples()) == {"two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links"}
+    assert set(examples()) == {
+        "two-data-centres",
+        "secoqc",
+        "metro",
+        "beijing-shanghai",
+        "record-links",
+        "entangled-pair",
+    }
     secoqc, backbone = load("secoqc"), load("beijing-shanghai")
     assert (len(secoqc.sites), len(secoqc.links), len(secoqc.demands)) == (6, 8, 15)
     assert max(link.medium.length_km for link in secoqc.links) == 82

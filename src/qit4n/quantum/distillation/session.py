@@ -15,8 +15,9 @@ import numpy as np
 
 from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.kernels.toeplitz import toeplitz_hash
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.physics.finite_key import CONCENTRATION, Counts, FiniteKey, finite_key
+from qit4n.physics.finite_key import Counts, FiniteKey
 from qit4n.quantum.distillation import messages, reconcile
 from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
 from qit4n.quantum.distillation.cascade import Packed
@@ -37,7 +38,7 @@ class Settings:
     epsilon_secrecy: float
     epsilon_correctness: float
     max_qber: float
-    physics: DecoyBB84
+    physics: DecoyBB84 | BBM92
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Session(ABC):
         """A session that has heard nothing yet; ``keys`` are the one-time keys of this end in order."""
         self.settings = settings
         self.state = "sifting"
-        self.intensities = len(settings.physics.source.means)
+        self.intensities = settings.physics.kinds
         self.sifted = SiftedBuffer(self.intensities)
         self.transcript = Transcript()
         self.keys = OneTimeKeys(keys)
@@ -218,9 +219,8 @@ class Session(ABC):
         progress = self.working()
         counts = self.counts()
         settings = self.settings
-        found = finite_key(
+        found = settings.physics.key_length(
             counts,
-            settings.physics.source,
             leaked_bits=progress.leaked_bits + unpaid_bits(settings.epsilon_correctness),
             epsilon_secrecy=settings.epsilon_secrecy,
             epsilon_correctness=settings.epsilon_correctness,
@@ -253,7 +253,7 @@ class Session(ABC):
         return kq1.SecurityAccount(
             protocol=found.proof.protocol,
             proof=f"{found.proof.name}: {found.proof.reference}",
-            concentration=CONCENTRATION,
+            concentration=found.proof.concentration,
             reconciliation=progress.reason,
             abort_rules=(
                 f"QBER above {settings.max_qber:.1%} in either basis",

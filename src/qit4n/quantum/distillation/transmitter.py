@@ -61,7 +61,7 @@ class TransmitterSession(Session):
         slots = messages.unpack_slots(message.gaps, message.clicks, message.first_slot, message.pulses)
         theirs = unpack(message.bases, slots.size)
         prepared = self._prepared(slots)
-        equal = prepared.bases == theirs
+        equal = (prepared.bases == theirs) & prepared.known
         kept = states(prepared.bits, prepared.bases, prepared.intensities)[equal]
         self.sifted.add(slots[equal], kept)
         sifted = messages.Sifted(

@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-BIT, BASIS, INTENSITY, ERROR = 1, 2, 4, 8  # of the byte that marks a pulse
+BIT, BASIS = 1, 2
+OTHERS_SHIFT, MOST_OTHERS = 2, 7
 KEY_BASIS, TEST_BASIS = 0, 1
 MOST_PULSES = 1 << 32
 LAST_SEGMENT = 1 << 62
@@ -26,7 +27,8 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
         pulses: how many pulses the segment has, at most 2^32.
         slots: offsets from ``first_slot``, strictly ascending (uint32, little endian).
         photons: photons that would be detected, at least one (uint8).
-        states: bit 0 the bit, bit 1 the basis, 0 key and 1 test (uint8).
+        states: bit 0 the bit, bit 1 the basis, 0 key and 1 test, bits 2 to 4 how many photons more are in the
+            opposite state, as pairs of several entangled photons leave them (uint8).
     """
 
     first_slot: int
@@ -67,11 +69,15 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What the transmitter prepared in some slots: arrays of equal length (uint8). Secret, so it has no repr."""
+    """What the transmitter prepared in some slots: arrays of equal length (uint8). Secret, so it has no repr.
+
+    ``known``: an end that holds a source of pairs knows nothing of slots in which it detected nothing.
+    """
 
     bits: NDArray[np.uint8]
     bases: NDArray[np.uint8]
     intensities: NDArray[np.uint8]
+    known: NDArray[np.bool_]
 
     def __repr__(self) -> str:
         """The amount only."""

@@ -7,17 +7,19 @@ from qit4n.errors import ProtocolError
 from qit4n.kernels.compiled import kernels
 from qit4n.kernels.deadtime import COUNTED, RELEASED, STATE, DeadTime
 from qit4n.kernels.sampling import Dice, Stream, successes, threshold
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import BASIS, BIT, Detections, Light, locate
+from qit4n.quantum.emulated.light import BASIS, BIT, MOST_OTHERS, OTHERS_SHIFT, Detections, Light, locate
 
 BOTH = 3  # of the two detectors; detector b is bit b of a mask
 PHOTON_NUMBERS = 256
+OTHERS = 13
 
 
 class EmulatedReceiver:
     """Turns light into detections; dead time and afterpulses carry over from segment to segment."""
 
-    def __init__(self, link: DecoyBB84, dice: Dice) -> None:
+    def __init__(self, link: DecoyBB84 | BBM92, dice: Dice) -> None:
         """Detectors that are live."""
         self._link = link
         self._dice = dice
@@ -54,14 +56,15 @@ class EmulatedReceiver:
 class _Clicks:
     """Chooses bases and leads photons to detectors: what a click says is a function of its gate and what it saw."""
 
-    def __init__(self, link: DecoyBB84, stream: Stream) -> None:
-        """Tabulate, for equal bases and for different ones, when all photons go wrong and when all go right."""
+    def __init__(self, link: DecoyBB84 | BBM92, stream: Stream) -> None:
+        """Tabulate, for equal bases and for different ones, when all photons meet at the wrong or right detector."""
         self._stream = stream
         self._test_from = threshold(link.key_basis_probability, 31)
-        wrong = np.array([[link.misalignment], [0.5]])
-        photons = np.arange(PHOTON_NUMBERS)
-        self._wrong_below = np.rint(wrong**photons * 2.0**31).astype(np.uint32).ravel()
-        self._right_from = np.rint((1.0 - (1.0 - wrong) ** photons) * 2.0**31).astype(np.uint32).ravel()
+        wrong = np.array([link.misalignment, 0.5])[:, np.newaxis, np.newaxis]
+        others, photons = np.arange(MOST_OTHERS + 1)[:, np.newaxis], np.arange(PHOTON_NUMBERS)
+        all_wrong, all_right = wrong**photons * (1.0 - wrong) ** others, (1.0 - wrong) ** photons * wrong**others
+        self._wrong_below = np.rint(all_wrong * 2.0**31).astype(np.uint32).ravel()
+        self._right_from = np.rint((1.0 - all_right) * 2.0**31).astype(np.uint32).ravel()
 
     def answer(
         self, gates: NDArray[np.int64], seen: NDArray[np.uint16]
@@ -81,7 +84,8 @@ class _Clicks:
         tests = (words >> np.uint64(2) & np.uint64(0x7FFFFFFF)) >= self._test_from
         route = words >> np.uint64(33)
         photons = seen & 255
-        row = (tests ^ (seen >> (STATE + 1) & 1).astype(np.bool_)) * PHOTON_NUMBERS + photons
+        other = (tests ^ (seen >> (STATE + 1) & 1).astype(np.bool_)).astype(np.intp)
+        row = (other * (MOST_OTHERS + 1) + (seen >> OTHERS)) * PHOTON_NUMBERS + photons
         all_wrong, all_right = route < self._wrong_below[row], route >= self._right_from[row]
         single = np.uint8(1) << ((seen >> STATE & 1).astype(np.uint8) ^ all_wrong)
         fired = np.where(photons == 0, 0, np.where(all_wrong | all_right, single, BOTH)).astype(np.uint8)
@@ -94,13 +98,14 @@ class _Clicks:
 def _together(light: Light, *dark: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
     """Gates, ascending, with light or a dark count (offsets, for each detector), and what they saw."""
     lit = np.frombuffer(light.slots, "<u4").astype(np.uint32, copy=False)
-    photons, states = light.photon_array(), light.state_array() & np.uint8(BIT | BASIS)
+    photons, states = light.photon_array(), light.state_array()
     compiled = kernels()
     if compiled is not None:
         gates, seen = compiled.together(light.first_slot, lit, photons, states, *dark)
         return gates, seen
     slots, more = light.slot_array(), light.first_slot + np.union1d(*dark).astype(np.int64)
-    seen = photons.astype(np.uint16) | states.astype(np.uint16) << STATE
+    wide = states.astype(np.uint16)
+    seen = photons.astype(np.uint16) | (wide & (BIT | BASIS)) << STATE | (wide >> OTHERS_SHIFT & MOST_OTHERS) << OTHERS
     new = np.delete(more, locate(slots, more)[0])
     places = np.searchsorted(slots, new)
     gates, seen = np.insert(slots, places, new), np.insert(seen, places, 0)

@@ -89,7 +89,10 @@ class EmulatedTransmitter:
         if slots.size:
             self.forget_before(int(slots[-1]) + 1)
         return Prepared(
-            bits=marks & np.uint8(BIT), bases=marks >> np.uint8(1) & np.uint8(1), intensities=marks >> np.uint8(2)
+            bits=marks & np.uint8(BIT),
+            bases=marks >> np.uint8(1) & np.uint8(1),
+            intensities=marks >> np.uint8(2),
+            known=np.ones(marks.size, np.bool_),
         )
 
     def forget_before(self, slot: int) -> None:

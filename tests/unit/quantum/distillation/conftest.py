@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import Intensities
 from qit4n.quantum.distillation import session
 from qit4n.quantum.distillation.receiver import ReceiverSession
 from qit4n.quantum.distillation.transmitter import TransmitterSession
+from qit4n.quantum.emulated.pairs import EmulatedPairs
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
@@ -32,7 +34,7 @@ LINK = DecoyBB84(
 class Pair:
     """Two ends of one link. ``alter`` may change, drop (None) or pass on each message."""
 
-    physics: DecoyBB84 = LINK
+    physics: DecoyBB84 | BBM92 = LINK
     seed: int = 1
     block_bits: int = 50_000
     keys: int = 8
@@ -49,7 +51,8 @@ class Pair:
         self.dice = np.random.default_rng(self.seed)
         self.order = random.Random(self.seed)
         self.now = 1000.0
-        self.laser = EmulatedTransmitter(self.physics, self.dice)
+        source = EmulatedPairs if isinstance(self.physics, BBM92) else EmulatedTransmitter
+        self.laser = source(self.physics, self.dice)
         self.detectors = EmulatedReceiver(self.physics, self.dice)
         settings = session.Settings(
             link="test",

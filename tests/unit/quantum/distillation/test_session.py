@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from qit4n.errors import ProtocolError, QitError
+from qit4n.physics import bbm92
+from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import predict
 from qit4n.physics.finite_key import Intensities
 from qit4n.quantum.distillation import messages
@@ -39,6 +41,31 @@ def test_two_decoys_run_through_the_whole_chain(pair, link):
     for message in run.sent:
         if isinstance(message, messages.ReportErrors | messages.Verified):
             assert len(message.errors) == 3
+
+
+def test_entangled_pairs_run_through_the_whole_chain(pair):
+    """BBM92: the same blocks at both ends, by its own proof, at the predicted rate and error rate."""
+    link = BBM92(
+        pulse_rate_hz=1e7,
+        pairs_per_pulse=0.05,
+        losses_db=(1.0, 3.0),
+        detector_efficiency=0.6,
+        dark_count_probability=1e-6,
+        misalignment=0.01,
+        key_basis_probability=0.7,
+    )
+    run = pair(physics=link).run(blocks=3)
+    ours, theirs = run.delivered["transmitter"], run.delivered["receiver"]
+    assert [key.material for key in ours] == [key.material for key in theirs]
+    assert {key.account.protocol for key in ours} == {"BBM92"}
+    assert all("Serfling" in key.account.concentration for key in ours)
+    expected = bbm92.predict(
+        link, block_bits=50_000, epsilon_secrecy=1e-9, epsilon_correctness=1e-15, reconciliation_efficiency=1.05
+    )
+    accounts = [key.account for key in theirs]
+    assert sum(one.qber for one in accounts) / 3 == pytest.approx(expected.qber, rel=0.1)
+    rate = sum(one.key_bits + one.authentication_bits for one in accounts) / sum(one.duration_s for one in accounts)
+    assert rate == pytest.approx(expected.secret_rate_bps, rel=0.1)
 
 
 @pytest.mark.parametrize("kinds", [2, 3, 4])

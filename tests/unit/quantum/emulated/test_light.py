@@ -62,7 +62,7 @@ def test_contradictions_are_refused(changes, text):
 def test_secrets_have_no_text():
     """Bits never show in the text of what the two ends keep."""
     column = np.ones(3, np.uint8)
-    assert repr(Prepared(bits=column, bases=column, intensities=column)) == "Prepared(3 slots)"
+    assert repr(Prepared(bits=column, bases=column, intensities=column, known=column)) == "Prepared(3 slots)"
     assert repr(Detections(slots=np.arange(3), bases=column, bits=column, double_clicks=0)) == "Detections(3 slots)"
 
 
