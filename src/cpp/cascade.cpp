@@ -82,21 +82,22 @@ private:
     u32 held_ = 0;
 };
 
-// What all frames of a correction share: sizes, and the permutation of each pass. In pass p, bit c of word j is
-// bit c of word orders[p][(j + shifts[p][c]) mod words] of the frame; pass 0 is the frame itself.
+// What all frames of a correction share: sizes, and the permutation of each pass. In pass p, bit c of word j is bit c
+// of word orders[p][(after[p][j] + shifts[p][c]) mod words] of the frame; pass 0 is the frame itself. Without the
+// second permutation of words, errors at the corners of a rectangle would often stay together.
 struct Plan {
     u32 words, passes, sequential, waves;
-    std::vector<u32> levels, orders, places, shifts;
+    std::vector<u32> levels, orders, places, shifts, after, before;
 
     u32 place(u32 pass, u32 origin) const {
         if (!pass) return origin;
         const u32 column = origin % 64, row = places[pass * words + origin / 64], shift = shifts[pass * 64 + column];
-        return (row >= shift ? row - shift : row + words - shift) * 64 + column;
+        return before[pass * words + (row >= shift ? row - shift : row + words - shift)] * 64 + column;
     }
     u32 origin(u32 pass, u32 place) const {
         if (!pass) return place;
         const u32 column = place % 64;
-        u32 row = place / 64 + shifts[pass * 64 + column];
+        u32 row = after[pass * words + place / 64] + shifts[pass * 64 + column];
         if (row >= words) row -= words;
         return orders[pass * words + row] * 64 + column;
     }
@@ -254,16 +255,19 @@ public:
 private:
     // The bits of the frame in the order of a pass.
     const std::vector<u64> &permuted(u32 pass) {
-        thread_local std::vector<u64> twice, bits;
+        thread_local std::vector<u64> twice, turned, bits;
         const u32 words = plan_.words, *order = plan_.orders.data() + pass * words;
         const u32 *shifts = plan_.shifts.data() + pass * 64;
         twice.resize(2 * words);
-        bits.assign(words, 0);
+        turned.assign(words, 0);
+        bits.resize(words);
         for (u32 i = 0; i < words; ++i) twice[i] = twice[i + words] = passes_[0].word(order[i]).bits;
         for (u32 column = 0; column < 64; ++column) {
             const u64 *from = twice.data() + shifts[column], mask = u64{1} << column;
-            for (u32 j = 0; j < words; ++j) bits[j] |= from[j] & mask;
+            for (u32 j = 0; j < words; ++j) turned[j] |= from[j] & mask;
         }
+        const u32 *after = plan_.after.data() + pass * words;
+        for (u32 j = 0; j < words; ++j) bits[j] = turned[after[j]];
         return bits;
     }
 
@@ -478,19 +482,23 @@ public:
     // `key`: frames of `words` words of 64 bits one after the other, the last filled up with zeros by the caller.
     // At most `flight` frames are at work at once; when one is done the next begins.
     Cascade(Array<std::uint8_t> key, u32 words, Array<std::uint8_t> levels, u32 sequential, u32 waves, u32 flight,
-            Array<u32> orders, Array<u32> shifts, bool corrects)
+            Array<u32> orders, Array<u32> shifts, Array<u32> after, bool corrects)
         : flight_(flight), corrects_(corrects) {
         const u32 passes = static_cast<u32>(levels.size());
         if (!words || !passes || sequential < 1 || sequential > passes || !waves || !flight ||
-            orders.size() != passes * words || shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
+            orders.size() != passes * words || after.size() != passes * words || shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
             throw std::invalid_argument("the arrays of a Cascade do not fit its sizes");
-        plan_ = {words, passes, sequential, waves, {}, {}, {}, {}};
+        plan_ = {words, passes, sequential, waves, {}, {}, {}, {}, {}, {}};
         plan_.levels.assign(levels.data(), levels.data() + passes);
         plan_.orders.assign(orders.data(), orders.data() + orders.size());
         plan_.shifts.assign(shifts.data(), shifts.data() + shifts.size());
-        plan_.places.resize(orders.size());
+        plan_.after.assign(after.data(), after.data() + after.size());
+        plan_.places.resize(orders.size()), plan_.before.resize(after.size());
         for (u32 pass = 0; pass < passes; ++pass)
-            for (u32 i = 0; i < words; ++i) plan_.places[pass * words + plan_.orders[pass * words + i]] = i;
+            for (u32 i = 0; i < words; ++i) {
+                plan_.places[pass * words + plan_.orders[pass * words + i]] = i;
+                plan_.before[pass * words + plan_.after[pass * words + i]] = i;
+            }
         u32 most = 0;
         for (u32 pass = 0; pass < passes; ++pass) most = std::max(most, plan_.padded(pass));
         spare_ = std::make_unique<Spare>(4 * std::size_t{most} + (most + 63) / 64);
@@ -553,7 +561,7 @@ private:
 
 void bind_cascade(nb::module_ &module) {
     nb::class_<Cascade>(module, "Cascade")
-        .def(nb::init<Array<std::uint8_t>, u32, Array<std::uint8_t>, u32, u32, u32, Array<u32>, Array<u32>, bool>())
+        .def(nb::init<Array<std::uint8_t>, u32, Array<std::uint8_t>, u32, u32, u32, Array<u32>, Array<u32>, Array<u32>, bool>())
         .def("ask", &Cascade::ask)
         .def("learn", &Cascade::learn)
         .def("key", &Cascade::key)

@@ -33,6 +33,7 @@ class Schedule:
         flight: at most so many frames are at work at once; when one is done the next begins.
         orders: for each pass the permutation of the words; (passes, words).
         shifts: for each pass the rotation of each of the 64 columns; (passes, 64), below ``words``.
+        after: for each pass a second permutation of the words; (passes, words).
     """
 
     words: int
@@ -42,23 +43,33 @@ class Schedule:
     flight: int
     orders: Words
     shifts: Words
+    after: Words
 
 
 def schedule(words: int, seed: int, levels: tuple[int, ...], *, sequential: int, waves: int, flight: int) -> Schedule:
     """Permutations from a public seed; that of the first pass is the identity.
 
-    In pass p, bit c of word j is bit c of word ``orders[p, (j + shifts[p, c]) mod words]``. They come from the raw
-    output of PCG64, whose stream NumPy guarantees; NumPy's own shuffles carry no such promise.
+    In pass p, bit c of word j is bit c of word ``orders[p, (after[p, j] + shifts[p, c]) mod words]``. All come from the
+    raw output of PCG64, whose stream NumPy guarantees; NumPy's own shuffles carry no such promise.
     """
     source = np.random.PCG64(seed)  # noqa: TID251 - public, from a seed that both ends know
     orders = np.empty((len(levels), words), np.uint32)
     shifts = np.zeros((len(levels), WORD_BITS), np.uint32)
     orders[0] = np.arange(words)
+    after = orders.copy()
     for number in range(1, len(levels)):
         orders[number] = np.argsort(source.random_raw(words), kind="stable")
         shifts[number] = source.random_raw(WORD_BITS) % np.uint64(words)
+        after[number] = np.argsort(source.random_raw(words), kind="stable")
     return Schedule(
-        words=words, levels=levels, sequential=sequential, waves=waves, flight=flight, orders=orders, shifts=shifts
+        words=words,
+        levels=levels,
+        sequential=sequential,
+        waves=waves,
+        flight=flight,
+        orders=orders,
+        shifts=shifts,
+        after=after,
     )
 
 
@@ -98,8 +109,9 @@ def cascade(key: Packed, plan: Schedule, *, corrects: bool) -> Cascade:
 
 def compiled_cascade(native: Any, key: Packed, plan: Schedule, *, corrects: bool) -> Any:
     """One end by the kernel of one instruction set."""
-    levels, orders, shifts = np.array(plan.levels, np.uint8), plan.orders.ravel(), plan.shifts.ravel()
-    return native.Cascade(key, plan.words, levels, plan.sequential, plan.waves, plan.flight, orders, shifts, corrects)
+    levels = np.array(plan.levels, np.uint8)
+    tables = [one.ravel() for one in (plan.orders, plan.shifts, plan.after)]
+    return native.Cascade(key, plan.words, levels, plan.sequential, plan.waves, plan.flight, *tables, corrects)
 
 
 def _inferred(number: int, level: int) -> int:
@@ -260,9 +272,9 @@ class CascadeTwin:
         words = np.ascontiguousarray(key).view("<u8").reshape(-1, plan.words)
         rows, columns = np.divmod(np.arange(WORD_BITS * plan.words), WORD_BITS)
         places = []
-        for order, shift in zip(plan.orders, plan.shifts, strict=True):
-            inverse = np.argsort(order)
-            places.append((inverse[rows] - shift[columns].astype(np.int64)) % plan.words * WORD_BITS + columns)
+        for order, shift, after in zip(plan.orders, plan.shifts, plan.after, strict=True):
+            turned = (np.argsort(order)[rows] - shift[columns].astype(np.int64)) % plan.words
+            places.append(np.argsort(after)[turned] * WORD_BITS + columns)
         bits = np.unpackbits(words.view(np.uint8), bitorder="little").reshape(len(words), -1)
         self._frames = [_Frame(plan, frame.copy(), places) for frame in bits]
         self._flight = plan.flight

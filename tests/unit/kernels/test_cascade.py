@@ -89,6 +89,7 @@ def test_permutations_are_the_same_everywhere():
     plan = schedule(10, 42, (3, 5), sequential=2, waves=1, flight=1)
     assert plan.orders.tolist() == [list(range(10)), plan.orders[1].tolist()]
     assert sorted(plan.orders[1].tolist()) == list(range(10))
-    raw = np.random.PCG64(42).random_raw(10 + WORD_BITS)
+    raw = np.random.PCG64(42).random_raw(20 + WORD_BITS)
     assert plan.orders[1].tolist() == np.argsort(raw[:10]).tolist()
-    assert plan.shifts[1].tolist() == (raw[10:] % 10).tolist()
+    assert plan.shifts[1].tolist() == (raw[10 : 10 + WORD_BITS] % 10).tolist()
+    assert plan.after[1].tolist() == np.argsort(raw[10 + WORD_BITS :]).tolist()

@@ -18,15 +18,15 @@ from qit4n.quantum.distillation.verify import collision_probability
 
 from .conftest import Pair
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def attacked(alter, blocks=2, **options):
     """Run a pair whose messages pass through Eve's hands; it may end in an error, which is no key."""
-    run = Pair(block_bits=20_000, **options)
+    run = Pair(block_bits=40_000, **options)
     run.alter = alter
     with contextlib.suppress(QitError, AssertionError):
-        run.run(blocks=blocks, segments=60)
+        run.run(blocks=blocks, segments=90)
     return run
 
 
@@ -112,7 +112,7 @@ def test_two_messages_that_change_places_never_make_keys_differ(at, seed):
             return None
         return message
 
-    run = Pair(block_bits=20_000, seed=seed)
+    run = Pair(block_bits=40_000, seed=seed)
     run.alter = swap
     carry = run.carry_out
 
@@ -125,13 +125,13 @@ def test_two_messages_that_change_places_never_make_keys_differ(at, seed):
 
     run.carry_out = carry_out
     with contextlib.suppress(QitError, AssertionError):
-        run.run(blocks=2, segments=60)
+        run.run(blocks=2, segments=90)
     no_harm(run)
 
 
 def test_the_conversation_of_an_earlier_block_makes_no_key():
     """Eve replays to the receiver all that the transmitter ever said: the numbers and the spent keys refuse it."""
-    run = Pair(block_bits=20_000).run(blocks=2)
+    run = Pair(block_bits=40_000).run(blocks=2)
     delivered = len(run.delivered["receiver"])
     said = [one for one in run.sent if isinstance(one, messages.StartBlock | messages.Verify | messages.Amplify)]
     for message in [*said, *(one for one in run.sent if isinstance(one, messages.Tag))]:
@@ -156,7 +156,7 @@ def test_a_forged_tag_is_refused_and_the_bound_is_stated(forge):
     run = attacked(alter)
     assert not run.delivered["receiver"]
     assert {abort.reason for abort in run.aborts["receiver"]} == {"authentication-failed"}
-    honest = Pair(block_bits=20_000).run(blocks=1)
+    honest = Pair(block_bits=40_000).run(blocks=1)
     account = honest.delivered["receiver"][0].account
     transcript = sum(len(getattr(one, "gaps", b"")) + len(getattr(one, "bits", b"")) for one in honest.sent)
     assert 2 * collision_probability(transcript) <= account.epsilon_authentication < 1e-24
@@ -211,13 +211,13 @@ def test_one_time_keys_run_out_only_by_tags():
     """A failed tag costs one key: with eight keys Eve needs eight sessions; each is spent before its tag is sent."""
     keys = None
     for left in range(8, 5, -1):
-        run = Pair(block_bits=20_000, keys=8)
+        run = Pair(block_bits=40_000, keys=8)
         if keys is not None:
             for name in keys:
                 run.transmitter.keys.take(name)
                 run.receiver.keys.take(name)
         run.alter = lambda message: None if isinstance(message, messages.Tag) else message
         with contextlib.suppress(QitError, AssertionError):
-            run.run(blocks=1, segments=20)
+            run.run(blocks=1, segments=40)
         keys = [*(keys or []), *run.spent["transmitter"]]
         assert len(keys) == 9 - left
