@@ -22,7 +22,7 @@ namespace {
 
 using u64 = std::uint64_t;
 using u32 = std::uint32_t;
-constexpr u32 WORD_LEVEL = 6;
+constexpr u32 WORD_LEVEL = 6, MOST_WORDS = 1u << 16;
 constexpr std::size_t AHEAD = 6;
 
 inline u64 low_bits(u64 count) { return count >= 64 ? ~u64{0} : (u64{1} << count) - 1; }
@@ -83,21 +83,24 @@ private:
 };
 
 // What all frames of a correction share: sizes, and the permutation of each pass. In pass p, bit c of word j is bit c
-// of word orders[p][(after[p][j] + shifts[p][c]) mod words] of the frame; pass 0 is the frame itself. Without the
-// second permutation of words, errors at the corners of a rectangle would often stay together.
+// of word orders[p][(after[p][j] + shifts[p][c]) mod words] of the frame; pass 0 is the frame itself. Without a second
+// permutation of words in the last passes, errors at the corners of a rectangle would often stay together; in the
+// sequential passes, where each correction looks up its places, there is none.
 struct Plan {
     u32 words, passes, sequential, waves;
-    std::vector<u32> levels, orders, places, shifts, after, before;
+    std::vector<u32> levels;
+    std::vector<std::uint16_t> orders, places, shifts, after, before;  // small tables stay in the first-level cache
 
     u32 place(u32 pass, u32 origin) const {
         if (!pass) return origin;
         const u32 column = origin % 64, row = places[pass * words + origin / 64], shift = shifts[pass * 64 + column];
-        return before[pass * words + (row >= shift ? row - shift : row + words - shift)] * 64 + column;
+        const u32 turned = row >= shift ? row - shift : row + words - shift;
+        return (pass < sequential ? turned : before[pass * words + turned]) * 64 + column;
     }
     u32 origin(u32 pass, u32 place) const {
         if (!pass) return place;
         const u32 column = place % 64;
-        u32 row = after[pass * words + place / 64] + shifts[pass * 64 + column];
+        u32 row = (pass < sequential ? place / 64 : after[pass * words + place / 64]) + shifts[pass * 64 + column];
         if (row >= words) row -= words;
         return orders[pass * words + row] * 64 + column;
     }
@@ -256,8 +259,8 @@ private:
     // The bits of the frame in the order of a pass.
     const std::vector<u64> &permuted(u32 pass) {
         thread_local std::vector<u64> twice, turned, bits;
-        const u32 words = plan_.words, *order = plan_.orders.data() + pass * words;
-        const u32 *shifts = plan_.shifts.data() + pass * 64;
+        const u32 words = plan_.words;
+        const std::uint16_t *order = plan_.orders.data() + pass * words, *shifts = plan_.shifts.data() + pass * 64;
         twice.resize(2 * words);
         turned.assign(words, 0);
         bits.resize(words);
@@ -266,7 +269,7 @@ private:
             const u64 *from = twice.data() + shifts[column], mask = u64{1} << column;
             for (u32 j = 0; j < words; ++j) turned[j] |= from[j] & mask;
         }
-        const u32 *after = plan_.after.data() + pass * words;
+        const std::uint16_t *after = plan_.after.data() + pass * words;
         for (u32 j = 0; j < words; ++j) bits[j] = turned[after[j]];
         return bits;
     }
@@ -485,7 +488,7 @@ public:
             Array<u32> orders, Array<u32> shifts, Array<u32> after, bool corrects)
         : flight_(flight), corrects_(corrects) {
         const u32 passes = static_cast<u32>(levels.size());
-        if (!words || !passes || sequential < 1 || sequential > passes || !waves || !flight ||
+        if (!words || words > MOST_WORDS || !passes || sequential < 1 || sequential > passes || !waves || !flight ||
             orders.size() != passes * words || after.size() != passes * words || shifts.size() != passes * 64 || key.size() % (8 * std::size_t{words}))
             throw std::invalid_argument("the arrays of a Cascade do not fit its sizes");
         plan_ = {words, passes, sequential, waves, {}, {}, {}, {}, {}, {}};
@@ -496,8 +499,8 @@ public:
         plan_.places.resize(orders.size()), plan_.before.resize(after.size());
         for (u32 pass = 0; pass < passes; ++pass)
             for (u32 i = 0; i < words; ++i) {
-                plan_.places[pass * words + plan_.orders[pass * words + i]] = i;
-                plan_.before[pass * words + plan_.after[pass * words + i]] = i;
+                plan_.places[pass * words + plan_.orders[pass * words + i]] = static_cast<std::uint16_t>(i);
+                plan_.before[pass * words + plan_.after[pass * words + i]] = static_cast<std::uint16_t>(i);
             }
         u32 most = 0;
         for (u32 pass = 0; pass < passes; ++pass) most = std::max(most, plan_.padded(pass));

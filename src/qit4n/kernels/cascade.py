@@ -33,7 +33,7 @@ class Schedule:
         flight: at most so many frames are at work at once; when one is done the next begins.
         orders: for each pass the permutation of the words; (passes, words).
         shifts: for each pass the rotation of each of the 64 columns; (passes, 64), below ``words``.
-        after: for each pass a second permutation of the words; (passes, words).
+        after: for each pass a second permutation of the words, of sequential passes the identity; (passes, words).
     """
 
     words: int
@@ -60,7 +60,8 @@ def schedule(words: int, seed: int, levels: tuple[int, ...], *, sequential: int,
     for number in range(1, len(levels)):
         orders[number] = np.argsort(source.random_raw(words), kind="stable")
         shifts[number] = source.random_raw(WORD_BITS) % np.uint64(words)
-        after[number] = np.argsort(source.random_raw(words), kind="stable")
+        mixed = number >= sequential
+        after[number] = np.argsort(source.random_raw(words), kind="stable") if mixed else np.arange(words)
     return Schedule(
         words=words,
         levels=levels,
