@@ -244,7 +244,7 @@ class SiteProcess:
                 )
                 for pool in manager.pools.outgoing.values()
             ),
-            unclaimed_keys=manager.ksa.unclaimed_keys,
+            unclaimed_keys=manager.ksa.held.unclaimed_keys,
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
             fault=str(self._journal.failure or self._damage),
         )
