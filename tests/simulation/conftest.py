@@ -173,6 +173,12 @@ class KeyNet:
     def fetch(self, slave, master, *key_ids):
         return self.ask(ak.GetKeysByID(slave=slave, master=master, key_ids=key_ids))
 
+    @staticmethod
+    def keys_of(reply):
+        """Keys by id."""
+        assert isinstance(reply, ak.SuppliedKeys), reply
+        return dict(reply.each())
+
 
 def chain(sites="ABCD", policies=None):
     """A chain of sites with one application each, all pairs demanded."""

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from qit4n.errors import ProtocolError
-from qit4n.keys.store import ChunkRecord, HeldKeyRecord, SlabRecord
+from qit4n.keys.store import ChunkRecord, HeldKeysRecord, SlabRecord
 from qit4n.network.model import Policies
 from qit4n.refpoints import ak, kx
 
@@ -24,57 +24,52 @@ def net(keynet):
     return net
 
 
-def keys_of(reply):
-    assert isinstance(reply, ak.SuppliedKeys), reply
-    return {key.key_id: key.value for key in reply.keys}
-
-
 def test_master_and_slave_hold_equal_keys_over_three_hops(net):
     """A key got at one end of a chain is the same at the other end, in both directions."""
     for master, slave in (("app-a", "app-d"), ("app-d", "app-a")):
-        got = keys_of(net.get(master, slave, number=3))
-        assert keys_of(net.fetch(slave, master, *got)) == got
+        got = net.keys_of(net.get(master, slave, number=3))
+        assert net.keys_of(net.fetch(slave, master, *got)) == got
         assert all(len(value) == 32 for value in got.values())
         assert len(set(got.values())) == 3
 
 
 def test_each_copy_leaves_once(net):
     """A slave that fetches twice finds nothing the second time."""
-    got = keys_of(net.get("app-a", "app-d"))
+    got = net.keys_of(net.get("app-a", "app-d"))
     net.fetch("app-d", "app-a", *got)
     assert net.fetch("app-d", "app-a", *got).reason == "unknown-key"
 
 
 def test_fetch_is_all_or_nothing(net):
     """One unknown id in a batch: no key is delivered and none is consumed."""
-    got = keys_of(net.get("app-a", "app-d", number=2))
-    stray = "00000000-0000-4000-8000-000000000000"
+    got = net.keys_of(net.get("app-a", "app-d", number=2))
+    stray = bytes(16)
     assert net.fetch("app-d", "app-a", *got, stray).reason == "unknown-key"
-    assert keys_of(net.fetch("app-d", "app-a", *got)) == got
+    assert net.keys_of(net.fetch("app-d", "app-a", *got)) == got
 
 
 def test_only_named_slaves_may_fetch(net):
     """An application that the master did not name is refused, and the key stays for the one it named."""
-    got = keys_of(net.get("app-a", "app-d"))
+    got = net.keys_of(net.get("app-a", "app-d"))
     assert net.fetch("app-b", "app-a", *got).reason == "unknown-key"
     reply = net.ask(ak.GetKeysByID(slave="app-x", master="app-a", key_ids=tuple(got)), site="D")
     assert reply.reason == "not-allowed"
-    assert keys_of(net.fetch("app-d", "app-a", *got)) == got
+    assert net.keys_of(net.fetch("app-d", "app-a", *got)) == got
 
 
 def test_wrong_master_in_the_path_finds_nothing(net):
     """The slave must name the master that got the key."""
-    got = keys_of(net.get("app-a", "app-d"))
+    got = net.keys_of(net.get("app-a", "app-d"))
     assert net.fetch("app-d", "app-b", *got).reason == "unknown-key"
-    assert keys_of(net.fetch("app-d", "app-a", *got)) == got
+    assert net.keys_of(net.fetch("app-d", "app-a", *got)) == got
 
 
 def test_several_slaves_at_several_sites_share_one_key(net):
     """Additional slaves elsewhere get the same key, each once (014 rule A17)."""
     net.order(FORTH, ("A", "B"), ("A", "B", "C"))
-    got = keys_of(net.get("app-a", "app-d", "app-b", "app-c", number=2, size=512))
+    got = net.keys_of(net.get("app-a", "app-d", "app-b", "app-c", number=2, size=512))
     for slave in ("app-b", "app-c", "app-d"):
-        assert keys_of(net.fetch(slave, "app-a", *got)) == got
+        assert net.keys_of(net.fetch(slave, "app-a", *got)) == got
         assert net.fetch(slave, "app-a", *got).reason == "unknown-key"
 
 
@@ -180,14 +175,14 @@ def test_crashes_waste_bits_but_never_repeat_or_mismatch_a_key(keynet, seed):
         net.tick()
     for reply in net.answers.values():
         if isinstance(reply, ak.SuppliedKeys):
-            for key_id, value in keys_of(reply).items():
+            for key_id, value in net.keys_of(reply).items():
                 assert key_id not in supplied
                 assert value not in values
                 supplied[key_id] = value
                 values.add(value)
     assert supplied
     for key_id, value in supplied.items():
-        assert keys_of(net.fetch("app-d", "app-a", key_id)) == {key_id: value}
+        assert net.keys_of(net.fetch("app-d", "app-a", key_id)) == {key_id: value}
 
 
 def test_lost_store_of_the_destination_costs_one_refusal(net):
@@ -198,8 +193,8 @@ def test_lost_store_of_the_destination_costs_one_refusal(net):
         net.produce()
         net.order(FORTH, BACK)
         net.tick()
-    got = keys_of(net.get("app-a", "app-d"))
-    assert keys_of(net.fetch("app-d", "app-a", *got)) == got
+    got = net.keys_of(net.get("app-a", "app-d"))
+    assert net.keys_of(net.fetch("app-d", "app-a", *got)) == got
 
 
 def test_altered_relay_is_refused_and_the_next_one_works(net):
@@ -218,8 +213,8 @@ def test_altered_relay_is_refused_and_the_next_one_works(net):
     assert altered.chunk not in net.managers["A"].pools.outgoing["D"].ready
     assert altered.chunk not in {chunk.chunk for chunk in net.stores["D"].load(ChunkRecord)}
     net.tick()
-    got = keys_of(net.get("app-a", "app-d"))
-    assert keys_of(net.fetch("app-d", "app-a", *got)) == got
+    got = net.keys_of(net.get("app-a", "app-d"))
+    assert net.keys_of(net.fetch("app-d", "app-a", *got)) == got
 
 
 def test_a_replayed_relay_message_finds_its_pad_gone(net):
@@ -239,11 +234,11 @@ def test_unclaimed_keys_expire(keynet):
     for _ in range(4):
         net.produce()
     net.order(FORTH)
-    got = keys_of(net.get("app-a", "app-d"))
+    got = net.keys_of(net.get("app-a", "app-d"))
     net.tick(30)
-    assert net.stores["D"].load(HeldKeyRecord)
+    assert net.stores["D"].load(HeldKeysRecord)
     net.tick(31)
-    assert not net.stores["D"].load(HeldKeyRecord)
+    assert not net.stores["D"].load(HeldKeysRecord)
     assert net.fetch("app-d", "app-a", *got).reason == "unknown-key"
 
 
@@ -301,11 +296,10 @@ def test_a_notice_that_does_not_fit_is_refused(net):
     got = net.managers["A"].pools.cut("D", 32)[0]
     spans = tuple(kx.Span(slab=slab, offset=offset, length=length) for slab, offset, length in got.spans)
     for master, slaves, mask in (("app-b", ("app-d",), b""), ("app-a", ("app-c",), b""), ("app-a", ("app-d",), b"x")):
-        key = kx.KeyNotice(key_id="k", spans=spans, mask=mask)
-        notice = kx.NotifySupply(notice="n", master=master, slaves=slaves, keys=(key,))
+        notice = kx.NotifySupply(batch=bytes(12), master=master, slaves=slaves, size=32, spans=spans, mask=mask)
         net.do("D", net.managers["D"].receive("A", notice, net.now))
         assert isinstance(net.queues["D", "A"].pop(), kx.SupplyRefused)
-    assert not net.stores["D"].load(HeldKeyRecord)
+    assert not net.stores["D"].load(HeldKeysRecord)
 
 
 def test_a_lost_connection_refuses_at_once_and_cuts_nothing_more(net):
@@ -320,4 +314,4 @@ def test_a_lost_connection_refuses_at_once_and_cuts_nothing_more(net):
     assert net.managers["A"].pools.available_bytes("D") == ready
     net.do("A", net.managers["A"].connected("D"))
     net.settle()
-    assert len(keys_of(net.get("app-a", "app-d"))) == 1
+    assert len(net.keys_of(net.get("app-a", "app-d"))) == 1

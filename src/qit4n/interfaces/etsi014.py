@@ -58,6 +58,7 @@ STATUS = {
     "unknown-key": 400,
     "too-many-slaves": 400,
     "not-allowed": 401,
+    "too-many-requests": 429,
     "no-key": 503,
     "not-ready": 503,
 }
@@ -204,7 +205,7 @@ def _get_key_with_ids(caller: str, master: str, members: dict[str, Any], *, sing
         raise KeyRequestError(400, "no key_ID is given")
     if len(ids) > MAX_KEY_IDS:
         raise KeyRequestError(400, f"{len(ids)} key_IDs, at most {MAX_KEY_IDS} allowed")
-    key_ids = tuple(_uuid(one) for one in ids)
+    key_ids = tuple(map(_uuid, ids))
     if len(set(key_ids)) != len(key_ids):
         raise KeyRequestError(400, "a key_ID is given twice")
     return ak.GetKeysByID(slave=caller, master=master, key_ids=key_ids)
@@ -216,11 +217,17 @@ def _id_of(entry: Any) -> Any:
     return entry["key_ID"]
 
 
-def _uuid(text: Any) -> str:
-    """Lower case. ``uuid.UUID`` would take more than the form of RFC 9562: braces, underscores, no hyphens."""
+def _uuid(text: Any) -> bytes:
+    """16 bytes. ``uuid.UUID`` would take more than the form of RFC 9562: braces, underscores, no hyphens."""
     if not isinstance(text, str) or _UUID.fullmatch(text) is None:
         raise KeyRequestError(400, "a key_ID shall be a UUID")
-    return text.lower()
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def format_uuid(key_id: bytes) -> str:
+    """The form of RFC 9562, in lower case (A15)."""
+    text = key_id.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, bytes]:
@@ -229,12 +236,15 @@ def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, b
         return format_refusal(reply)
     if isinstance(reply, ak.SupplyStatus):
         return 200, msgspec.json.encode(_status(reply))
-    keys = [{"key_ID": key.key_id, "key": base64.b64encode(key.value).decode("ascii")} for key in reply.keys]
-    container: dict[str, Any] = {"keys": keys}
+    container: dict[str, Any] = {"keys": [_entry(*key) for key in reply.each()]}
     if ignored:
         details = [{"extension_optional_unhandled": name} for name in ignored]
         container["key_container_extension"] = {"message": OPTIONAL_MESSAGE, "details": details}
     return 200, msgspec.json.encode(container)
+
+
+def _entry(key_id: bytes, value: bytes) -> dict[str, str]:
+    return {"key_ID": format_uuid(key_id), "key": base64.b64encode(value).decode("ascii")}
 
 
 def _status(reply: ak.SupplyStatus) -> dict[str, Any]:
@@ -261,7 +271,7 @@ def methods_of(path: str) -> tuple[str, ...]:
 def format_refusal(refused: ak.Refused) -> tuple[int, bytes]:
     """Status and Error object of a refusal by the key manager."""
     message = NOT_FOUND_MESSAGE if refused.reason == "unknown-key" else refused.text
-    details = tuple({"key_ID": key_id} for key_id in refused.key_ids)
+    details = tuple({"key_ID": format_uuid(key_id)} for key_id in refused.key_ids)
     return format_error(KeyRequestError(STATUS[refused.reason], message, details))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from qit4n.network.model import Network, Policies
+from qit4n.network.model import Limits, Network, Policies
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class Directory:
     sites: dict[str, str]
     pairs: frozenset[frozenset[str]]
     policies: Policies
+    limits: dict[str, Limits]
 
     @classmethod
     def of(cls, network: Network) -> "Directory":
@@ -20,6 +21,7 @@ class Directory:
             sites={application.id: application.site for application in network.applications},
             pairs=frozenset(frozenset(demand.between) for demand in network.demands),
             policies=network.policies,
+            limits={one.id: one.limits or network.policies.limits for one in network.applications},
         )
 
     def allowed(self, one: str, other: str) -> bool:

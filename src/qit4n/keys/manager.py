@@ -15,7 +15,7 @@ from qit4n.keys.kma import KMA, LinkStock
 from qit4n.keys.ksa import KSA
 from qit4n.keys.relay import Relay
 from qit4n.keys.step import Step
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeyRecord, LinkAccountRecord, SlabRecord, Store
+from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, LinkAccountRecord, SlabRecord, Store
 from qit4n.network.model import Network
 from qit4n.refpoints import ak, ck, kq1, kx
 
@@ -43,7 +43,7 @@ class KeyManager:
         self.kma = KMA(site, stocks, network.policies.link_stock_bits // 8, store.load(SlabRecord), heads)
         self.relay = Relay(self.kma)
         self.pools = EndToEndPools(site, self.relay, entropy, tuple(store.load(ChunkRecord)), heads)
-        self.ksa = KSA(site, Directory.of(network), self.pools, entropy, store.load(HeldKeyRecord))
+        self.ksa = KSA(site, Directory.of(network), self.pools, entropy, store.load(HeldKeysRecord))
         self._handlers = self._table()
 
     def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
@@ -95,6 +95,7 @@ class KeyManager:
             kx.NotifySupply: self.ksa.notify_supply,
             kx.SupplyHeld: lambda peer, message, _: self.ksa.supply_held(peer, message),
             kx.SupplyRefused: lambda peer, message, _: self.ksa.supply_refused(peer, message),
+            kx.WithdrawSupply: lambda peer, message, _: self.ksa.withdraw_supply(peer, message),
         }
 
     def _relay_done(self, peer: str, message: kx.RelayDone, now: float) -> Step:

@@ -62,15 +62,20 @@ class HeadRecord(Record, frozen=True, kw_only=True):
     position: int
 
 
-class HeldKeyRecord(Record, frozen=True, kw_only=True):
-    """A KSA-key that its slaves have yet to fetch; ``key`` is the key id."""
+class HeldKeysRecord(Record, frozen=True, kw_only=True):
+    """A batch of KSA-keys that slaves have yet to fetch; ``key`` is the batch in hexadecimal.
 
-    kind: ClassVar[str] = "held-key"
+    ``waiting`` has one bit mask per slave, little-endian: bit i is set while that slave may fetch key i. The bytes
+    of a key that no slave waits for are zero.
+    """
 
-    value: bytes
+    kind: ClassVar[str] = "held-keys"
+
+    values: bytes
+    size: int
     master: str
     slaves: tuple[str, ...]
-    fetched: tuple[str, ...] = ()
+    waiting: tuple[bytes, ...]
     supplied_at: float = 0.0
 
 

@@ -112,11 +112,19 @@ class Link(Part, frozen=True, kw_only=True):
     eavesdropper: Eavesdropper | None = None
 
 
+class Limits(Part, frozen=True, kw_only=True):
+    """How much one application may ask; 0 is no limit."""
+
+    requests_per_s: Annotated[float, Meta(ge=0, description="requests per second; as many at once")] = 0.0
+    key_bits_per_day: Annotated[float, Meta(ge=0, description="bits of key as master, flowing in over a day")] = 0.0
+
+
 class Application(Part, frozen=True, kw_only=True):
     """A cryptographic application: its id is its SAE ID (ETSI GS QKD 014), in its certificate."""
 
     id: Identifier
     site: Identifier
+    limits: Annotated[Limits | None, Meta(description="if absent, those of the policies")] = None
 
 
 class Demand(Part, frozen=True, kw_only=True):
@@ -139,6 +147,7 @@ class Policies(Part, frozen=True, kw_only=True):
     unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = (
         86_400.0
     )
+    limits: Limits = Limits()
     link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = (
         1_000_000
     )

@@ -103,8 +103,8 @@ class SiteProcess:
 
     # inputs of the key manager
 
-    def _submit(self, step: Step) -> "asyncio.Future[None]":
-        return self._journal.submit(step)
+    def _submit(self, step: Step) -> None:
+        self._journal.submit(step)
 
     def _connected(self, peer: str) -> None:
         self._submit(self._manager.connected(peer))
@@ -116,7 +116,7 @@ class SiteProcess:
         """Kq-1: durable when this returns, together with ``extra``."""
         step = self._manager.receive_qkd_key(key, self._clock.now())
         step.writes += extra.writes
-        await self._submit(step)
+        await self._journal.carry_out(step)
 
     async def request(self, request: ak.Request) -> ak.Reply:
         """Ak: ask the key manager and wait for its answer."""
@@ -244,7 +244,7 @@ class SiteProcess:
                 )
                 for pool in manager.pools.outgoing.values()
             ),
-            unclaimed_keys=manager.ksa.unclaimed_keys,
+            unclaimed_keys=manager.ksa.held.unclaimed_keys,
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
             fault=str(self._journal.failure or self._damage),
         )

@@ -74,7 +74,7 @@ class KeyPool:
         if size > self._available:
             raise OutOfKeyError(f"{size} bytes asked of a pool that holds {self._available}")
         spans = []
-        for slab in list(self._slabs):
+        for slab in self._slabs:
             if size == 0:
                 break
             offset = self._heads[slab]

@@ -2,8 +2,12 @@
 
 Names are those of the ITU side: an application (its id is an SAE id) asks for KSA-keys for itself as *master*
 and for the *slaves*; each slave then fetches its copies by key id.
+
+The keys of one request are a *batch*. A key id is a UUID of version 8 (RFC 9562): 12 bytes, random but for
+version and variant, name the batch, the last 4 are the key's place in it. It says nothing about the value.
 """
 
+from qit4n.entropy import Entropy
 from qit4n.refpoints import Message, Sensitive
 
 
@@ -47,33 +51,65 @@ class GetKeysByID(Message, frozen=True, kw_only=True):
 
     slave: str
     master: str
-    key_ids: tuple[str, ...]
+    key_ids: tuple[bytes, ...]
 
 
-class KSAKey(Sensitive, frozen=True, kw_only=True):
-    """One supplied key: the same value for the master and each slave."""
+class KSAKeys(Sensitive, frozen=True, kw_only=True):
+    """Supplied keys of ``size`` bytes each, the same for the master and each slave; ``ids`` has 16 bytes per key."""
 
-    key_id: str
-    value: bytes
+    ids: bytes
+    values: bytes
+    size: int
+
+    def each(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Id and value of each key."""
+        ids = (self.ids[at : at + 16] for at in range(0, len(self.ids), 16))
+        values = (self.values[at : at + self.size] for at in range(0, len(self.values), self.size))
+        return tuple(zip(ids, values, strict=True))
 
 
 class SuppliedKeys(Message, frozen=True, kw_only=True):
-    """Answer to :class:`GetKeys` and :class:`GetKeysByID`, in the order asked for."""
+    """Answer to :class:`GetKeys` and :class:`GetKeysByID`: all keys, in the order asked for."""
 
-    keys: tuple[KSAKey, ...]
+    batches: tuple[KSAKeys, ...]
+
+    def each(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Id and value of each key."""
+        return tuple(pair for batch in self.batches for pair in batch.each())
 
 
 class Refused(Message, frozen=True, kw_only=True):
     """The request was not met and nothing was consumed.
 
     ``reason`` is one of: ``"unknown-application"``, ``"not-allowed"``, ``"self-pair"``, ``"bad-request"``,
-    ``"unknown-key"``, ``"no-key"``, ``"not-ready"``, ``"too-many-slaves"``.
+    ``"unknown-key"``, ``"no-key"``, ``"not-ready"``, ``"too-many-slaves"``, ``"too-many-requests"``.
     """
 
     reason: str
     text: str
-    key_ids: tuple[str, ...] = ()
+    key_ids: tuple[bytes, ...] = ()
 
 
 Request = GetStatus | GetKeys | GetKeysByID
 Reply = SupplyStatus | SuppliedKeys | Refused
+
+BATCH_BYTES = 12
+_PLACES = tuple(place.to_bytes(4) for place in range(4096))
+
+
+def new_batch(entropy: Entropy) -> bytes:
+    """The name of a fresh batch, 12 bytes with the version and variant bits of a UUID version 8."""
+    raw = bytearray(entropy(BATCH_BYTES))
+    raw[6] = raw[6] & 0x0F | 0x80
+    raw[8] = raw[8] & 0x3F | 0x80
+    return bytes(raw)
+
+
+def key_ids(batch: bytes, number: int) -> bytes:
+    """The ids of the first ``number`` keys of a batch (at most 4096), 16 bytes each."""
+    return batch + batch.join(_PLACES[:number])
+
+
+def place_of(key_id: bytes) -> tuple[bytes, int]:
+    """Batch and place of a key id."""
+    return key_id[:BATCH_BYTES], int.from_bytes(key_id[BATCH_BYTES:])

@@ -2,8 +2,8 @@
 
 KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlab` make a distilled block usable at both ends of a link;
 :class:`RelayKey` .. :class:`DropChunk` carry key material over trusted nodes under a one-time pad per hop.
-KSA to KSA: :class:`NotifySupply` .. :class:`SupplyRefused` tell the slave's key manager which key was supplied.
-Only :class:`RelayKey` carries key material, and that encrypted.
+KSA to KSA: :class:`NotifySupply` .. :class:`WithdrawSupply` tell the slave's key manager which key was supplied.
+Only :class:`RelayKey` and the mask of :class:`NotifySupply` carry key material, under a one-time pad.
 """
 
 from qit4n.refpoints import Message
@@ -87,38 +87,39 @@ class MissingChunks(Message, frozen=True, kw_only=True):
     chunks: tuple[str, ...]
 
 
-class KeyNotice(Message, frozen=True, kw_only=True):
-    """One supplied key: where it lies in the pool from the sender, and for whom it is.
+class NotifySupply(Message, frozen=True, kw_only=True):
+    """``master`` is about to be supplied with a batch of keys; keep it for ``slaves``, who are at your site.
 
-    ``mask`` is empty for the first slave site. For further slave sites the key is the pool's bytes XOR ``mask``,
-    so that all slaves hold the same key.
+    The keys, ``size`` bytes each, lie at ``spans`` in the pool from the sender, one after the other. ``mask`` is
+    empty for the first slave site. For further slave sites the keys are the pool's bytes XOR ``mask``, a one-time
+    pad, so that all slaves hold the same keys.
     """
 
-    key_id: str
-    spans: tuple[Span, ...]
-    mask: bytes = b""
-
-
-class NotifySupply(Message, frozen=True, kw_only=True):
-    """``master`` is about to be supplied with these keys; keep them for ``slaves``, who are at your site."""
-
-    notice: str
+    batch: bytes
     master: str
     slaves: tuple[str, ...]
-    keys: tuple[KeyNotice, ...]
+    size: int
+    spans: tuple[Span, ...]
+    mask: bytes = b""
 
 
 class SupplyHeld(Message, frozen=True, kw_only=True):
     """The slaves' copies are held durably."""
 
-    notice: str
+    batch: bytes
 
 
 class SupplyRefused(Message, frozen=True, kw_only=True):
     """The slaves' copies could not be cut; ``chunks`` are not (or no longer) held here."""
 
-    notice: str
+    batch: bytes
     chunks: tuple[str, ...]
+
+
+class WithdrawSupply(Message, frozen=True, kw_only=True):
+    """The master was refused this batch: erase the slaves' copies, nobody will ask for them."""
+
+    batch: bytes
 
 
 KxMessage = (
@@ -134,4 +135,5 @@ KxMessage = (
     | NotifySupply
     | SupplyHeld
     | SupplyRefused
+    | WithdrawSupply
 )

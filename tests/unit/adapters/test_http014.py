@@ -18,6 +18,8 @@ from qit4n.refpoints import ak
 
 ENC = "/api/v1/keys/app-west/enc_keys"
 DEC = "/api/v1/keys/app-west/dec_keys"
+ID = "0a1b2c3d-0d0f-8c1b-9a71-1f4b00000000"
+RAW_ID = bytes.fromhex(ID.replace("-", ""))
 SECRET = b"never to be seen in any log, 32!"
 
 
@@ -70,7 +72,7 @@ async def serving(state, answer=None, timeout_s=5.0, network="two-data-centres")
     """A server at a free port, and its client."""
 
     async def keys(wanted):
-        return ak.SuppliedKeys(keys=(ak.KSAKey(key_id="id-1", value=SECRET),))
+        return ak.SuppliedKeys(batches=(ak.KSAKeys(ids=RAW_ID, values=SECRET, size=len(SECRET)),))
 
     context = tls.server_context_for_applications(state / "sites" / "east")
     runner = await http014.serve("127.0.0.1", 0, context, answer or keys, network=network, timeout_s=timeout_s)
@@ -123,7 +125,7 @@ async def test_a_client_that_waits_for_100_continue_gets_it(state):
         writer.write(b"{}")
         status, _, body = parts(await reader.read())
         writer.close()
-    assert (status, body["keys"][0]["key_ID"]) == (200, "id-1")
+    assert (status, body["keys"][0]["key_ID"]) == (200, ID)
 
 
 async def test_one_connection_serves_many_requests(state):
@@ -148,7 +150,7 @@ async def test_the_certificate_is_read_once_per_connection(state, monkeypatch):
     monkeypatch.setattr(tls, "peer_identity", lambda connection: looked.append(1) or read(connection))
     async with serving(state) as client:
         kept = request(ENC, "GET").replace(b": close", b": keep-alive")
-        assert (await client.say(kept + request(ENC, "GET"))).count(b"id-1") == 2
+        assert (await client.say(kept + request(ENC, "GET"))).count(ID.encode()) == 2
         assert len(looked) == 1
         await client.say(request(ENC, "GET"))
     assert len(looked) == 2
@@ -196,7 +198,7 @@ async def test_keys_and_ids_are_never_logged(state, caplog):
         await client.say(request(DEC, "POST", b'{"key_IDs":[{"key_ID":"5d5f9d3e-0d0f-4c1b-9a71-1f4b0d0e0f00"}]}'))
         await client.say(b"5d5f9d3e-0d0f-4c1b-9a71-1f4b0d0e0f00\r\n\r\n")
     value = parts(answer)[2]["keys"][0]["key"]
-    for trace in (value, SECRET.decode(), SECRET.hex(), "5d5f9d3e", "id-1"):
+    for trace in (value, SECRET.decode(), SECRET.hex(), "5d5f9d3e", ID[:8]):
         assert trace not in caplog.text
 
 

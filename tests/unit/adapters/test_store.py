@@ -6,14 +6,14 @@ import pytest
 
 from qit4n.adapters.store import SQLiteStore
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
-from qit4n.keys.store import Erase, HeadRecord, HeldKeyRecord, Put
+from qit4n.keys.store import Erase, HeadRecord, HeldKeysRecord, Put
 
 KEY = bytes(range(32))
 SECRET = b"a-secret-that-must-not-show-up!!"
 
 
 def held(key, value=SECRET):
-    return HeldKeyRecord(key=key, value=value, master="m", slaves=("s",))
+    return HeldKeysRecord(key=key, values=value, size=32, master="m", slaves=("s",), waiting=(b"\x01",))
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def test_what_was_committed_is_there_after_reopening(path):
     """Records survive, in the order of their first put; erased ones do not."""
     store = SQLiteStore(path, KEY)
     store.commit([Put(held("b")), Put(held("a")), Put(HeadRecord(key="b", position=3))])
-    store.commit([Put(held("b", b"new")), Put(held("c")), Erase(HeldKeyRecord.kind, "a")])
+    store.commit([Put(held("b", b"new")), Put(held("c")), Erase(HeldKeysRecord.kind, "a")])
     store.close()
     again = SQLiteStore(path, KEY)
-    assert [(record.key, record.value) for record in again.load(HeldKeyRecord)] == [("b", b"new"), ("c", SECRET)]
+    assert [(record.key, record.values) for record in again.load(HeldKeysRecord)] == [("b", b"new"), ("c", SECRET)]
     assert [record.position for record in again.load(HeadRecord)] == [3]
     again.close()
 
@@ -38,9 +38,9 @@ def test_a_commit_is_all_or_nothing(path):
     store = SQLiteStore(path, KEY)
     with pytest.raises(AttributeError):
         store.commit([Put(held("a")), object()])
-    assert list(store.load(HeldKeyRecord)) == []
+    assert list(store.load(HeldKeysRecord)) == []
     store.commit([Put(held("b"))])
-    assert [record.key for record in store.load(HeldKeyRecord)] == ["b"]
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["b"]
     store.close()
 
 
@@ -80,8 +80,8 @@ def test_a_record_under_another_key_or_altered_is_left_out_and_named(path):
         raw.execute("UPDATE record SET body = ? WHERE key = 'b'", (body,))
     raw.close()
     again = SQLiteStore(path, KEY)
-    assert [record.key for record in again.load(HeldKeyRecord)] == ["a", "c"]
-    assert again.damaged == ["held-key b"]
+    assert [record.key for record in again.load(HeldKeysRecord)] == ["a", "c"]
+    assert again.damaged == ["held-keys b"]
     again.close()
 
 
@@ -99,10 +99,10 @@ def test_a_full_disk_is_named_and_loses_nothing(path):
     store._database.execute("PRAGMA max_page_count=12")
     with pytest.raises(StoreFullError, match="the disk is full"):
         store.commit([Put(held(f"k{number}", bytes(4000))) for number in range(20)])
-    assert [record.key for record in store.load(HeldKeyRecord)] == ["a"]
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["a"]
     store._database.execute("PRAGMA max_page_count=100000")
     store.commit([Put(held("b"))])
-    assert [record.key for record in store.load(HeldKeyRecord)] == ["a", "b"]
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["a", "b"]
     store.close()
 
 

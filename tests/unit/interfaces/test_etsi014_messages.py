@@ -13,6 +13,7 @@ from qit4n.interfaces import etsi014
 from qit4n.refpoints import ak
 
 ID = "5d5f9d3e-0d0f-4c1b-9a71-1f4b0d0e0f00"
+RAW_ID = bytes.fromhex(ID.replace("-", ""))
 REASONS = {
     "unknown-application": 400,
     "not-allowed": 401,
@@ -22,6 +23,7 @@ REASONS = {
     "no-key": 503,
     "not-ready": 503,
     "too-many-slaves": 400,
+    "too-many-requests": 429,
 }
 
 
@@ -117,7 +119,7 @@ def test_a_slave_named_twice_is_400(additional):
 
 def test_key_ids_are_compared_as_uuids():
     """A15: upper case is the same id, so twice in two cases is a double."""
-    wanted = ak.GetKeysByID(slave="bob", master="alice", key_ids=(ID,))
+    wanted = ak.GetKeysByID(slave="bob", master="alice", key_ids=(RAW_ID,))
     assert parse("alice/dec_keys", {"key_IDs": [{"key_ID": ID.upper()}]}, caller="bob").request == wanted
     assert parse("alice/dec_keys", method="GET", query=f"key_ID={ID.upper()}", caller="bob").request == wanted
     twice = {"key_IDs": [{"key_ID": ID}, {"key_ID": ID.upper()}]}
@@ -245,14 +247,16 @@ def test_anything_is_a_message_or_a_refusal_that_can_be_sent(method, call, query
         assert 1 <= request.number < 1 << 31
         assert request.size % 8 == 0
         assert len(set(request.slaves)) == len(request.slaves)
-    etsi014.format_reply(ak.SuppliedKeys(keys=()), parsed.ignored)
+    etsi014.format_reply(ak.SuppliedKeys(batches=()), parsed.ignored)
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.uuids(), st.binary(min_size=1, max_size=64)), max_size=5))
 def test_key_values_survive_the_container(keys):
     """Clause 6.3: ids as they are, values in padded base64 that decodes to the same bytes, in order."""
-    reply = ak.SuppliedKeys(keys=tuple(ak.KSAKey(key_id=str(one), value=value) for one, value in keys))
+    reply = ak.SuppliedKeys(
+        batches=tuple(ak.KSAKeys(ids=one.bytes, values=value, size=len(value)) for one, value in keys)
+    )
     status, body = etsi014.format_reply(reply)
     found = json.loads(body)
     assert (status, set(found)) == (200, {"keys"})
@@ -263,7 +267,7 @@ def test_key_values_survive_the_container(keys):
 
 def test_ignored_options_are_named_beside_the_keys():
     """A9: details are an array of objects (A10)."""
-    _, body = etsi014.format_reply(ak.SuppliedKeys(keys=()), ("a", "b"))
+    _, body = etsi014.format_reply(ak.SuppliedKeys(batches=()), ("a", "b"))
     assert json.loads(body)["key_container_extension"] == {
         "message": "not all extension_optional request options handled",
         "details": [{"extension_optional_unhandled": "a"}, {"extension_optional_unhandled": "b"}],
@@ -287,7 +291,7 @@ def test_every_reason_that_ak_lists_is_in_the_table():
 
 def test_unknown_keys_have_the_fixed_message_and_name_the_ids():
     """Clause 6.4: 400, byte for byte, whatever the key manager says."""
-    status, body = etsi014.format_reply(ak.Refused(reason="unknown-key", text="other", key_ids=(ID,)))
+    status, body = etsi014.format_reply(ak.Refused(reason="unknown-key", text="other", key_ids=(RAW_ID,)))
     assert status == 400
     message = "one or more keys specified are not found on KME"
     assert json.loads(body) == {"message": message, "details": [{"key_ID": ID}]}

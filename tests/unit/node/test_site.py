@@ -35,7 +35,7 @@ async def test_a_full_disk_refuses_new_keys_and_keeps_the_old_ones(network, tmp_
 
     monkeypatch.setattr(site._store, "commit", full)
     refused = await site.request(get)
-    fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=tuple(key.key_id for key in before.keys))
+    fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=tuple(key_id for key_id, _ in before.each()))
     also_refused = await site.request(fetch)
     for answer in (refused, also_refused):
         assert answer.reason == "not-ready"
@@ -45,8 +45,8 @@ async def test_a_full_disk_refuses_new_keys_and_keeps_the_old_ones(network, tmp_
     assert isinstance(status, ak.SupplyStatus)
 
     monkeypatch.setattr(site._store, "commit", commit)
-    assert [key.value for key in (await site.request(fetch)).keys] == [key.value for key in before.keys]
-    assert len((await site.request(get)).keys) == 2
+    assert (await site.request(fetch)).each() == before.each()
+    assert len((await site.request(get)).each()) == 2
     assert site._site_report().fault == ""
     journal.cancel()
     site._journal.close()
@@ -61,9 +61,9 @@ async def test_a_restart_finds_what_was_supplied(network, tmp_path):
         site = SiteProcess(network, "east", tmp_path)
         journal = asyncio.create_task(site._journal.run())
         if attempt == 0:
-            got = (await site.request(ak.GetKeys(master="app-east", slaves=("app-west",), number=3))).keys
-        fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=(got[attempt].key_id,))
-        assert (await site.request(fetch)).keys == (got[attempt],)
+            got = (await site.request(ak.GetKeys(master="app-east", slaves=("app-west",), number=3))).each()
+        fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=(got[attempt][0],))
+        assert (await site.request(fetch)).each() == (got[attempt],)
         assert (await site.request(fetch)).reason == "unknown-key"
         journal.cancel()
         site._journal.close()

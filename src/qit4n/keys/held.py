@@ -1,0 +1,185 @@
+"""Copies of supplied keys that wait for their slaves (ITU-T Y.3803: supply, deletion).
+
+Rules it keeps (numbers of ``interfaces/etsi014.py``):
+
+- Each slave fetches its copy of a key once (A2, A17); all keys of a request, or none (A3).
+- What no slave waits for any more is overwritten, and erased with the write that lets the answer leave.
+- Copies that nobody fetches in time are erased.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from qit4n.keys.step import Answer, Step
+from qit4n.keys.store import Erase, HeldKeysRecord, Put, Write
+from qit4n.refpoints import ak
+
+
+@dataclass
+class HeldBatch:
+    """A batch; ``waiting`` has a bit mask per slave, bit i for key i."""
+
+    values: bytearray
+    size: int
+    master: str
+    waiting: dict[str, int]
+    supplied_at: float
+
+    @property
+    def number(self) -> int:
+        """Keys of the batch, fetched or not."""
+        return len(self.values) // self.size
+
+    def unclaimed(self) -> int:
+        """Bit mask of the keys that some slave waits for."""
+        found = 0
+        for mask in self.waiting.values():
+            found |= mask
+        return found
+
+    def value(self, place: int) -> bytes:
+        """One key."""
+        return bytes(self.values[place * self.size : (place + 1) * self.size])
+
+    def take(self, slave: str, mask: int) -> None:
+        """``slave`` has its copies of the keys in ``mask``; keys that nobody waits for are overwritten."""
+        self.waiting[slave] &= ~mask
+        done = mask & ~self.unclaimed()
+        while done:
+            place = (done & -done).bit_length() - 1
+            self.values[place * self.size : (place + 1) * self.size] = bytes(self.size)
+            done &= done - 1
+
+
+class HeldKeys:
+    """All copies that wait at one site."""
+
+    def __init__(self, records: Iterable[HeldKeysRecord] = ()) -> None:
+        """Start with the copies of the store, oldest first."""
+        self._batches: dict[bytes, HeldBatch] = {}
+        self.unclaimed_keys = 0
+        for record in records:
+            waiting = (int.from_bytes(mask, "little") for mask in record.waiting)
+            held = HeldBatch(
+                values=bytearray(record.values),
+                size=record.size,
+                master=record.master,
+                waiting=dict(zip(record.slaves, waiting, strict=True)),
+                supplied_at=record.supplied_at,
+            )
+            self._batches[bytes.fromhex(record.key)] = held
+            self.unclaimed_keys += held.unclaimed().bit_count()
+
+    def __contains__(self, batch: bytes) -> bool:
+        """Whether copies of this batch wait here."""
+        return batch in self._batches
+
+    def hold(
+        self, batch: bytes, values: bytes, *, size: int, master: str, slaves: tuple[str, ...], now: float
+    ) -> Write:
+        """Keep a batch for ``slaves``; the write makes it durable."""
+        full = (1 << len(values) // size) - 1
+        held = HeldBatch(bytearray(values), size, master, dict.fromkeys(slaves, full), now)
+        self._batches[batch] = held
+        self.unclaimed_keys += held.number
+        return _record(batch, held)
+
+    def master_of(self, batch: bytes) -> str | None:
+        """Who was supplied with a batch that is held, else None."""
+        held = self._batches.get(batch)
+        return held.master if held else None
+
+    def fetch(self, number: int, request: ak.GetKeysByID) -> Step:
+        """Give a slave its copies."""
+        refused = self._refusal(request)
+        if refused:
+            return Step(actions=[Answer(number, refused)])
+        found: list[ak.KSAKeys] = []
+        taken: dict[bytes, int] = {}
+        for batch, places in _runs(request.key_ids):
+            held = self._batches[batch]
+            values = b"".join([held.value(place) for place in places])
+            ids = b"".join([batch + place.to_bytes(4) for place in places])
+            found.append(ak.KSAKeys(ids=ids, values=values, size=held.size))
+            taken[batch] = taken.get(batch, 0) | _mask(places)
+        writes = [self._take(batch, request.slave, mask) for batch, mask in taken.items()]
+        return Step(writes, [Answer(number, ak.SuppliedKeys(batches=tuple(found)))])
+
+    def _refusal(self, request: ak.GetKeysByID) -> ak.Refused | None:
+        others, unknown = [], []
+        for key_id in request.key_ids:
+            batch, place = ak.place_of(key_id)
+            held = self._batches.get(batch)
+            if held is None or held.master != request.master or not held.unclaimed() >> place & 1:
+                unknown.append(key_id)
+            elif request.slave not in held.waiting:
+                others.append(key_id)
+            elif not held.waiting[request.slave] >> place & 1:
+                unknown.append(key_id)
+        if others:
+            text = f"{request.slave} is not a slave of {len(others)} of the keys"
+            return ak.Refused(reason="not-allowed", text=text, key_ids=tuple(others))
+        if unknown or len(set(request.key_ids)) != len(request.key_ids):
+            return ak.Refused(reason="unknown-key", text="one or more keys not found", key_ids=tuple(unknown))
+        return None
+
+    def _take(self, batch: bytes, slave: str, mask: int) -> Write:
+        held = self._batches[batch]
+        before = held.unclaimed()
+        held.take(slave, mask)
+        after = held.unclaimed()
+        self.unclaimed_keys -= (before & ~after).bit_count()
+        if after:
+            return _record(batch, held)
+        del self._batches[batch]
+        return Erase(HeldKeysRecord.kind, batch.hex())
+
+    def erase(self, batch: bytes) -> list[Write]:
+        """Forget a batch; nothing if it is not held."""
+        held = self._batches.pop(batch, None)
+        if held is None:
+            return []
+        self.unclaimed_keys -= held.unclaimed().bit_count()
+        return [Erase(HeldKeysRecord.kind, batch.hex())]
+
+    def expired(self, before: float) -> list[bytes]:
+        """Batches that were supplied before a time; they lie in that order."""
+        found = []
+        for batch, held in self._batches.items():
+            if held.supplied_at >= before:
+                break
+            found.append(batch)
+        return found
+
+
+def _runs(key_ids: tuple[bytes, ...]) -> list[tuple[bytes, list[int]]]:
+    """Batch and places, neighbours of one batch together."""
+    runs: list[tuple[bytes, list[int]]] = []
+    for key_id in key_ids:
+        batch, place = ak.place_of(key_id)
+        if not runs or runs[-1][0] != batch:
+            runs.append((batch, []))
+        runs[-1][1].append(place)
+    return runs
+
+
+def _mask(places: list[int]) -> int:
+    found = 0
+    for place in places:
+        found |= 1 << place
+    return found
+
+
+def _record(batch: bytes, held: HeldBatch) -> Put:
+    size = (held.number + 7) // 8
+    return Put(
+        HeldKeysRecord(
+            key=batch.hex(),
+            values=bytes(held.values),
+            size=held.size,
+            master=held.master,
+            slaves=tuple(held.waiting),
+            waiting=tuple(mask.to_bytes(size, "little") for mask in held.waiting.values()),
+            supplied_at=held.supplied_at,
+        )
+    )
