@@ -7,7 +7,7 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 - Copies that nobody fetches in time are erased.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from qit4n.keys.step import Answer, Step
@@ -141,6 +141,11 @@ class HeldKeys:
             return []
         self.unclaimed_keys -= held.unclaimed().bit_count()
         return [Erase(HeldKeysRecord.kind, batch.hex())]
+
+    def erase_of(self, masters: Collection[str]) -> list[Write]:
+        """Forget the batches that these applications were supplied with."""
+        found = [batch for batch, held in self._batches.items() if held.master in masters]
+        return [write for batch in found for write in self.erase(batch)]
 
     def expired(self, before: float) -> list[bytes]:
         """Batches that were supplied before a time; they lie in that order."""
