@@ -101,6 +101,10 @@ class Access:
         if additional > policies.max_additional_slaves:
             text = f"{additional} additional slaves, {policies.max_additional_slaves} allowed"
             return ak.Refused(reason="too-many-slaves", text=text)
+        trusts = {str(self._directory.trust(request.master, slave)) for slave in request.slaves}
+        if len(trusts) > 1:
+            text = f"the demands of these slaves differ in trust ({'; '.join(sorted(trusts))}); ask for each alone"
+            return ak.Refused(reason="bad-request", text=text)
         if not 1 <= request.number <= policies.max_keys_per_request:
             text = f"number {request.number} is not in 1..{policies.max_keys_per_request}"
             return ak.Refused(reason="bad-request", text=text)

@@ -1,12 +1,12 @@
 """Key combination (ITU-T X.1714 style): a relayed key K leaves as K XOR S, with S drawn from an ML-KEM secret.
 
-S = HKDF-Expand(secret, chunk id) with SHA-512 (RFC 5869), and the secret is of ML-KEM-768 (FIPS 203). Whoever lacks either
-part does not know the key:
+S = HKDF-Expand(secret, chunk id) with SHA-512 (RFC 5869), and the secret is of ML-KEM-768 (FIPS 203). Whoever
+lacks either part does not know the key:
 
 - The sites on the relay paths may know K, all of them together: S is pseudorandom to them, as long as ML-KEM holds.
-- Who breaks ML-KEM knows S: K is still uniform to him. S is a function of the ML-KEM exchange and of the chunk's id, and
-  K was drawn without looking at either, so K is independent of S; for a fixed S the map K -> K XOR S is one to one, so
-  K XOR S is as uniform as K is. The information-theoretic security of the relay is not touched.
+- To whoever breaks ML-KEM and knows S, K is still uniform. S is a function of the ML-KEM exchange and of the chunk's
+  id, and K was drawn without looking at either, so K is independent of S; for a fixed S the map K -> K XOR S is one
+  to one, so K XOR S is as uniform as K is. The information-theoretic security of the relay is not touched.
 
 This is not so for a hash of both parts: that would be computational whatever K is.
 

@@ -1,9 +1,9 @@
 """The port to a key encapsulation mechanism, and ML-KEM-768 (FIPS 203) behind it.
 
-A port, because the library draws the 32 random bytes of an encapsulation itself and takes none from outside: the one place
-below ``adapters/`` where randomness does not come in as an argument. Key pairs do come from the entropy argument. What a
-machine does never depends on these bytes, so a simulation that puts another mechanism here replays to the byte, and one
-that does not replays in everything but the values of keys.
+A port, because the library draws the 32 random bytes of an encapsulation itself and takes none from outside: the one
+place below ``adapters/`` where randomness does not come in as an argument. Key pairs do come from the entropy
+argument. What a machine does never depends on these bytes, so a simulation that puts another mechanism here replays
+to the byte, and one that does not replays in everything but the values of keys.
 """
 
 from typing import Protocol

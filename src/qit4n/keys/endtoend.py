@@ -5,24 +5,24 @@ of a chunk: the source splits it into shares and relays one over each disjoint p
 their digests (``keys/incoming.py``); when enough are unaltered the source says of which to make the chunk; it is ready
 when the destination holds it durably. Both ends XOR it with bytes of an ML-KEM secret (``keys/combination.py``).
 
-After a restart the source tells what it still holds (:class:`~qit4n.refpoints.kx.Inventory`), and both forget what the
-other does not know.
+When a connection opens, both agree on what they hold (``keys/synchronise.py``), and both forget what the other does not
+know. For that a chunk begins with a salt of its own, which is never used as key.
 """
 
 import hmac
 
 from qit4n.entropy import Entropy, new_id
-from qit4n.errors import OutOfKeyError
 from qit4n.keys import combination, sharing
 from qit4n.keys.epochs import Epoch, Epochs
 from qit4n.keys.incoming import IncomingPools, share_name
-from qit4n.keys.outgoing import Flight, OutgoingPool, Path
+from qit4n.keys.outgoing import SALTS_BYTES, Flight, OutgoingPool, Path
 from qit4n.keys.relay import Relay
 from qit4n.keys.spending import erase_chunk, spend
 from qit4n.keys.step import Send, Step
-from qit4n.keys.store import ChunkRecord, Put, Write
+from qit4n.keys.store import ChunkRecord, HeadRecord, Put, Write
+from qit4n.keys.synchronise import compare, states
 from qit4n.keys.transit import RELAY_LIMIT_S, Route
-from qit4n.network.model import Policies, Trust
+from qit4n.network.model import Trust
 from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import Cut
 from qit4n.pools.knowledge import Knowledge
@@ -38,21 +38,22 @@ class EndToEndPools:
         relay: Relay,
         entropy: Entropy,
         epochs: Epochs,
-        policies: Policies,
+        *,
+        combine: bool,
         chunks: tuple[ChunkRecord, ...] = (),
         heads: dict[str, int] | None = None,
     ) -> None:
-        """Start with the chunks and heads of the store."""
+        """Start with the chunks and heads of the store; ``combine`` chunks with ML-KEM secrets, or not at all."""
         self.site = site
         self.incoming = IncomingPools(site, epochs)
         self._relay = relay
         self._entropy = entropy
         self._epochs = epochs
-        self._combine = policies.combine_ml_kem
+        self._combine = combine
         self.outgoing: dict[tuple[str, Trust], OutgoingPool] = {}
         self._uncombined: list[str] = []
         for chunk in chunks:
-            self._load(chunk, (heads or {}).get(chunk.key, 0))
+            self._load(chunk, (heads or {}).get(chunk.key, SALT_BYTES))
 
     def _load(self, chunk: ChunkRecord, head: int) -> None:
         """Chunks from before the policy asked for combination are not used any more."""
@@ -121,18 +122,19 @@ class EndToEndPools:
             return False
         stock = {path: self._relay.sendable_bytes(path) for path in pool.paths}
         size = pool.chunk_bytes(min(stock.values()))
-        paths = tuple(path for path in pool.paths if stock[path] >= size + SALT_BYTES)
+        paths = tuple(path for path in pool.paths if stock[path] >= size + SALTS_BYTES)
         if len(paths) < pool.trust.shares_needed:
             short = ", ".join(f"{path[0]}-{path[1]}" for path in pool.paths if path not in paths)
-            pool.back_off(f"{self.site}: {size + SALT_BYTES} bytes asked of less key on {short}", now)
+            pool.back_off(f"{self.site}: {size + SALTS_BYTES} bytes asked of less key on {short}", now)
             return False
-        self._send_shares(pool, paths, size, epoch, now, step)
+        key = self._entropy(SALT_BYTES + size)
+        step.extend(self._send_shares(pool, paths, key, epoch, now))
         return True
 
     def _send_shares(
-        self, pool: OutgoingPool, paths: tuple[Path, ...], size: int, epoch: Epoch | None, now: float, step: Step
-    ) -> None:
-        trust, chunk, key = pool.trust, new_id(self._entropy), self._entropy(size)
+        self, pool: OutgoingPool, paths: tuple[Path, ...], key: bytes, epoch: Epoch | None, now: float
+    ) -> Step:
+        trust, chunk, step = pool.trust, new_id(self._entropy), Step()
         bodies = sharing.split(key, len(paths), trust.shares_needed, self._entropy)
         shares = {number: self._entropy(SALT_BYTES) + body for number, body in enumerate(bodies, start=1)}
         for (number, share), path in zip(shares.items(), paths, strict=True):
@@ -150,6 +152,7 @@ class EndToEndPools:
             epoch=epoch.name if epoch else "",
             sent_at=now,
         )
+        return step
 
     # answers to chunks on their way
 
@@ -194,9 +197,9 @@ class EndToEndPools:
             return self._unknown(peer, message.chunk)
         pool, flight = found
         del pool.in_flight[message.chunk]
-        pool.ready.add(message.chunk, flight.material)
+        pool.ready.add(message.chunk, flight.material, SALT_BYTES)
         pool.knowledge[message.chunk] = flight.knowledge
-        pool.relayed_bytes += len(flight.material)
+        pool.relayed_bytes += flight.key_bytes
         pool.succeed()
         record = ChunkRecord(
             key=message.chunk,
@@ -250,11 +253,33 @@ class EndToEndPools:
         self._relay.expire(now)
         return step
 
-    def connected(self, peer: str) -> Step:
-        """Tell ``peer``, just connected, which chunks there are for it; agree on a new secret before the next."""
-        self._epochs.forget(peer)
-        chunks = tuple(chunk for pool in self._to(peer) for chunk in (*pool.ready.slabs, *pool.in_flight))
-        return Step(actions=[Send(peer, kx.Inventory(chunks=chunks))])
+    # agreement after a connection has opened
+
+    def states_for(self, peer: str) -> tuple[kx.SlabState, ...]:
+        """What is held here of the chunks that ``peer`` relayed."""
+        return states(self.incoming.pool(peer))
+
+    def reconcile(self, peer: str, theirs: tuple[kx.SlabState, ...]) -> Step:
+        """Agree with what the destination holds of this site's chunks."""
+        pools = self._to(peer)
+        found = compare([pool.ready for pool in pools], theirs)
+        step = self.lose(peer, found.void_here)
+        flying = {chunk for pool in pools for chunk in pool.in_flight}
+        there = tuple(chunk for chunk in found.void_there if chunk not in flying)
+        if there or found.void_here:
+            step.actions.append(Send(peer, kx.DropChunk(chunks=(*found.void_here, *there))))
+        heads = {chunk: pool.ready.head(chunk) for pool in pools for chunk in found.moved if chunk in pool.ready}
+        step.writes += [Put(HeadRecord(key=chunk, position=head)) for chunk, head in heads.items()]
+        return step
+
+    def void_with(self, peer: str) -> Step:
+        """Forget all chunks from and to ``peer``: what this site holds of them may have been used."""
+        coming = self.incoming.pool(peer).slabs
+        going = tuple(chunk for pool in self._to(peer) for chunk in pool.ready.slabs)
+        step = self.incoming.drop(peer, coming)
+        step.extend(self.lose(peer, going))
+        step.actions = [Send(peer, kx.MissingChunks(chunks=coming)), Send(peer, kx.DropChunk(chunks=going))]
+        return step
 
     def lose(self, peer: str, chunks: tuple[str, ...]) -> Step:
         """The destination does not hold these: nor do we any more."""

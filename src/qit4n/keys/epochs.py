@@ -1,9 +1,9 @@
 """ML-KEM secrets between the two ends of end-to-end pools, to combine chunks with (``keys/combination.py``).
 
-The source of a pool offers a fresh encapsulation key over the direct connection, whose ends their certificates prove; the
-destination answers with the encapsulated secret. A secret serves chunks in one direction for one period of the network's
-policy and never outlives the connection, so breaking one of them opens no other. Nothing of it is stored: a chunk is combined
-before it is.
+The source of a pool offers a fresh encapsulation key over the direct connection, whose ends their certificates prove;
+the destination answers with the encapsulated secret. A secret serves chunks in one direction for one period of the
+network's policy and never outlives the connection, so breaking one of them opens no other. Nothing of it is stored: a
+chunk is combined before it is.
 """
 
 from dataclasses import dataclass
@@ -111,11 +111,11 @@ class Epochs:
         """Take the secret that ``peer`` has encapsulated.
 
         Raises:
-            ProtocolError: it answers no open offer, or the two ends have not the same secret.
+            ProtocolError: the two ends have not the same secret.
         """
         offer = self._offers.get(peer)
         if offer is None or offer.epoch != message.epoch:
-            raise ProtocolError(f"site {peer} answers an offer of a secret that is not open")
+            return Step()  # of an offer before the connection broke
         secret = self._encapsulation.decapsulate(offer.seed, message.ciphertext)
         exchange = offer.public_key + message.ciphertext
         root = root_key(secret, source=self._site, destination=peer, epoch=offer.epoch, exchange=exchange)

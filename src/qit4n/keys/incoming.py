@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from qit4n.errors import ProtocolError
 from qit4n.keys import combination, sharing
 from qit4n.keys.epochs import Epochs
+from qit4n.keys.spending import erase_chunk, spend
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import ChunkRecord, Put, Write
-from qit4n.keys.spending import erase_chunk, spend
 from qit4n.keys.transit import RELAY_LIMIT_S, Arrived
 from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import KeyPool
@@ -56,7 +56,7 @@ class IncomingPools:
         """
         route, source = arrival.route, arrival.route.path[0]
         waiting = self._waiting.setdefault(source, {})
-        if len(arrival.material) <= SALT_BYTES:
+        if len(arrival.material) <= 2 * SALT_BYTES:
             raise ProtocolError(f"a share of {len(arrival.material)} bytes of chunk {route.chunk} holds no key")
         if route.chunk not in waiting and len(waiting) >= MOST_CHUNKS_WAITING:
             raise ProtocolError(f"{len(waiting)} chunks of {source} wait at {self._site} already")
@@ -80,7 +80,7 @@ class IncomingPools:
         except ProtocolError as error:
             return Step(actions=[Send(peer, kx.ChunkRefused(chunk=message.chunk, reason=f"{self._site}: {error}"))])
         del self._waiting[peer][message.chunk]
-        self.pool(peer).add(message.chunk, material)
+        self.pool(peer).add(message.chunk, material, SALT_BYTES)
         record = ChunkRecord(
             key=message.chunk,
             chunk=message.chunk,
@@ -118,16 +118,6 @@ class IncomingPools:
         pool = self.pool(peer)
         cut = pool.cut_at((span.slab, span.offset, span.length) for span in spans)
         return cut.material, spend(pool, cut)
-
-    def check_inventory(self, peer: str, inventory: kx.Inventory) -> Step:
-        """Forget chunks that their source does not know; tell it those that are not here."""
-        pool = self.pool(peer)
-        unknown = tuple(chunk for chunk in pool.slabs if chunk not in inventory.chunks)
-        step = self.drop(peer, unknown)
-        absent = tuple(chunk for chunk in inventory.chunks if chunk not in pool)
-        if absent:
-            step.actions.append(Send(peer, kx.MissingChunks(chunks=absent)))
-        return step
 
     def drop(self, peer: str, chunks: tuple[str, ...]) -> Step:
         """The source will not use what is left of these."""

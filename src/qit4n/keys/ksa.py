@@ -10,6 +10,7 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from qit4n.entropy import Entropy
@@ -23,6 +24,7 @@ from qit4n.keys.store import HeldKeysRecord
 from qit4n.refpoints import ak, kx
 
 SUPPLY_LIMIT_S = 5.0
+AGREEMENT_LIMIT_S = 10.0
 
 
 @dataclass
@@ -53,9 +55,11 @@ class KSA:
         directory: Directory,
         pools: EndToEndPools,
         entropy: Entropy,
+        *,
+        agreed: AbstractSet[str],
         held: Iterable[HeldKeysRecord] = (),
     ) -> None:
-        """Start with the held keys of the store."""
+        """Start with the held keys of the store; ``agreed`` are the sites with whom key may be cut now."""
         self.site = site
         self._directory = directory
         self._access = Access(site, directory)
@@ -63,7 +67,8 @@ class KSA:
         self._entropy = entropy
         self.held = HeldKeys(held)
         self._waiting: dict[bytes, Supply] = {}
-        self.reachable: set[str] = set()
+        self._agreed = agreed
+        self._started_at = 0.0
 
     # Ak
 
@@ -76,16 +81,26 @@ class KSA:
         if isinstance(request, ak.GetStatus):
             return Step(actions=[Answer(number, self._status(request))])
         if isinstance(request, ak.GetKeysByID):
-            return self.held.fetch(number, request)
+            return self._fetch(number, request, now)
         return self._get(number, request, now)
+
+    def _fetch(self, number: int, request: ak.GetKeysByID, now: float) -> Step:
+        """Give copies; soon after a start not before the master's site has agreed that this store is no old copy."""
+        site = self._directory.sites.get(request.master, self.site)
+        self._started_at = self._started_at or now
+        if site != self.site and site not in self._agreed and now - self._started_at < AGREEMENT_LIMIT_S:
+            text = f"site {site} has yet to agree on what this site holds"
+            return Step(actions=[Answer(number, ak.Refused(reason="not-ready", text=text))])
+        return self.held.fetch(number, request)
 
     def _status(self, request: ak.GetStatus) -> ak.Reply:
         refused = self._access.refuse_pair(request.master, request.slave)
         if refused:
             return refused
         policies, target = self._directory.policies, self._directory.sites[request.slave]
-        capacity = sum(pool.target_bytes for pool in self._pools.outgoing.values() if pool.peer == target) * 8
-        ready = self._pools.available_bytes(target) * 8
+        trust = self._directory.trust(request.master, request.slave)
+        capacity = self._pools.target_bytes(target, trust) * 8
+        ready = self._pools.available_bytes(target, trust) * 8
         local = policies.max_keys_per_request * policies.key_size_bits if target == self.site else 0
         return ak.SupplyStatus(
             source_site=self.site,
@@ -109,7 +124,7 @@ class KSA:
         bits = request.number * size_bits
         refused = (
             self._access.refuse_request(request, size_bits)
-            or self._shortage(remote, bits // 8)
+            or self._shortage(request, remote, bits // 8)
             or self._access.refuse_quota(request.master, bits, now)
         )
         if refused:
@@ -135,13 +150,14 @@ class KSA:
                 found[site] = (*found.get(site, ()), slave)
         return found
 
-    def _shortage(self, sites: Iterable[str], needed: int) -> ak.Refused | None:
+    def _shortage(self, request: ak.GetKeys, sites: Iterable[str], needed: int) -> ak.Refused | None:
+        trust = self._directory.trust(request.master, request.slaves[0])
         for site in sites:
             if site == self.site:
                 continue
-            if site not in self.reachable:
+            if site not in self._agreed:
                 return ak.Refused(reason="not-ready", text=f"no connection to site {site} now; nothing was consumed")
-            ready = self._pools.available_bytes(site)
+            ready = self._pools.available_bytes(site, trust)
             if ready < needed:
                 text = f"insufficient key material: {needed * 8} bits asked, {ready * 8} ready with {site}"
                 return ak.Refused(reason="no-key", text=text)
@@ -152,8 +168,9 @@ class KSA:
     ) -> tuple[bytes, Step]:
         """The values of a batch, and what tells the slaves' sites."""
         values, step = b"", Step()
+        trust = self._directory.trust(request.master, request.slaves[0])
         for site, slaves in remote.items():
-            cut, writes = self._pools.cut(site, size * request.number)
+            cut, writes = self._pools.cut(site, size * request.number, trust)
             step.writes += writes
             mask = xor(values, cut.material) if values else b""
             values = values or cut.material
@@ -194,10 +211,10 @@ class KSA:
 
     def notify_supply(self, peer: str, message: kx.NotifySupply, now: float) -> Step:
         """Hold the slaves' copies, then say so."""
-        missing = self._pools.missing(peer, tuple(span.slab for span in message.spans))
+        missing = self._pools.incoming.missing(peer, tuple(span.slab for span in message.spans))
         if missing or not self._plausible(peer, message):
             return Step(actions=[Send(peer, kx.SupplyRefused(batch=message.batch, chunks=missing))])
-        values, writes = self._pools.cut_at(peer, message.spans)
+        values, writes = self._pools.incoming.cut_at(peer, message.spans)
         if message.mask:
             values = xor(values, message.mask)
         held = self.held.hold(
@@ -225,15 +242,19 @@ class KSA:
             return Step()
         return Step(self.held.erase(message.batch))
 
+    def void_with(self, peer: str) -> Step:
+        """Forget the copies whose masters are at ``peer``: they may have been fetched."""
+        return Step(self.held.erase_of({one for one, site in self._directory.sites.items() if site == peer}))
+
     def lost(self, peer: str) -> Step:
         """No connection to ``peer`` any more: refuse what waits for it."""
-        self.reachable.discard(peer)
         return self._give_up_all(
             [one for one in self._waiting.values() if peer in one.sites], "the connection to {} broke"
         )
 
     def timer(self, now: float) -> Step:
         """Refuse requests whose slaves' sites do not answer; erase copies that nobody fetched in time."""
+        self._started_at = self._started_at or now
         late = [one for one in self._waiting.values() if now > one.deadline]
         step = self._give_up_all(late, f"no answer from {{}} within {SUPPLY_LIMIT_S:.0f} s")
         for batch in self.held.expired(now - self._directory.policies.unclaimed_key_lifetime_s):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from qit4n.network.model import Trust
+from qit4n.pools.digest import SALT_BYTES
 from qit4n.pools.keypool import KeyPool
 from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import ck
@@ -10,8 +11,9 @@ from qit4n.refpoints import ck
 SMALLEST_CHUNK_BYTES, LARGEST_CHUNK_BYTES = 128, 65_536
 CHUNKS_IN_FLIGHT = 8
 BACK_OFF_S = 0.5
-REFILL_SHARE = 8
+REFILL_SHARE = 4
 STOCK_SHARE = 4
+SALTS_BYTES = 2 * SALT_BYTES  # of the chunk and of the share
 
 Path = tuple[str, ...]
 
@@ -32,6 +34,11 @@ class Flight:
     def __repr__(self) -> str:
         """Without the material."""
         return f"Flight(<{len(self.material)} bytes>, {self.knowledge}, good={self.good}, failed={self.failed})"
+
+    @property
+    def key_bytes(self) -> int:
+        """What the chunk adds to the pool."""
+        return len(self.material) - SALT_BYTES
 
     @property
     def hopeless(self) -> bool:
@@ -74,7 +81,7 @@ class OutgoingPool:
     @property
     def coming_bytes(self) -> int:
         """Bytes that are ready or on their way."""
-        return self.ready.available_bytes + sum(len(flight.material) for flight in self.in_flight.values())
+        return self.ready.available_bytes + sum(flight.key_bytes for flight in self.in_flight.values())
 
     @property
     def wants_more(self) -> bool:
@@ -84,9 +91,9 @@ class OutgoingPool:
     def chunk_bytes(self, stock_bytes: int) -> int:
         """Size of the next chunk.
 
-        What is missing, but not less than an eighth of the target, so that a pool from which little keys are taken sends
-        no little chunks; not more than has lately got through, a quarter of what the first hops hold or the controller
-        allows, so that others find key too.
+        What is missing, but not less than a quarter of the target, so that a pool from which little keys are taken
+        sends no little chunks; not more than has lately got through, and not more than a quarter of what the first
+        hops hold, or than the controller allows, so that others find key too.
         """
         wanted = max(self.target_bytes - self.coming_bytes, self.target_bytes // REFILL_SHARE)
         most = min(self.grown_bytes, self.most_bytes, stock_bytes // STOCK_SHARE, LARGEST_CHUNK_BYTES)

@@ -1,7 +1,7 @@
-"""Relay without decryption on the way: the XORs of pads are collected (ITU-T Y.3803; standards call the XORs public).
+"""Relay without decryption on the way: the XORs of pads are collected (ITU-T Y.3803).
 
-For a path of hops 0..m with pads P0..Pm the source sends K XOR P0, each site between hops i-1 and i sends P(i-1) XOR Pi,
-and the destination, which has Pm, takes the XOR of everything: K. Where the XORs come together:
+For a path of hops 0..m with pads P0..Pm the source sends K XOR P0, each site between hops i-1 and i sends
+P(i-1) XOR Pi, and the destination, which has Pm, takes the XOR of everything: K. Where the XORs come together:
 
 - ``xor-at-destination``: at the destination.
 - ``central``: at a central relay site that is not on the path; it forwards K XOR Pm. It learns nothing of K, since the
@@ -106,7 +106,9 @@ class PadRelay:
         route, path, last = _route(message), message.path, len(message.path) - 2
         place = message.centre or path[-1]
         if not 0 <= message.hop <= last or path[message.hop] != peer or place != self._kma.site:
-            raise ProtocolError(f"{peer} sends {place} pads of hop {message.hop} of {'-'.join(path)} at {self._kma.site}")
+            raise ProtocolError(
+                f"{peer} sends {place} pads of hop {message.hop} of {'-'.join(path)} at {self._kma.site}"
+            )
         if not message.centre:
             return Step(), self._add(route, (message.hop,), message.bits, now)
         self._add(route, (message.hop,), message.bits, now)
@@ -159,7 +161,5 @@ def _route(message: kx.RelayPads | kx.PadXor | kx.PadsCombined) -> Route:
 
 
 def _hop_xor(route: Route, hop: int, bits: bytes) -> Send:
-    message = kx.PadXor(
-        chunk=route.chunk, share=route.share, path=route.path, centre=route.centre, hop=hop, bits=bits
-    )
+    message = kx.PadXor(chunk=route.chunk, share=route.share, path=route.path, centre=route.centre, hop=hop, bits=bits)
     return Send(route.centre or route.path[-1], message)

@@ -75,7 +75,8 @@ def combine(shares: Mapping[int, bytes], number: int, threshold: int) -> bytes:
         share if threshold == number else PRODUCT[_weight(place, shares)][share]
         for place, share in ((place, np.frombuffer(share, np.uint8)) for place, share in shares.items())
     ]
-    return np.bitwise_xor.reduce(weighted, axis=0).tobytes()
+    secret: Octets = np.bitwise_xor.reduce(weighted, axis=0)
+    return secret.tobytes()
 
 
 def _weight(place: int, places: Mapping[int, bytes]) -> int:

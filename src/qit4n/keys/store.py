@@ -9,6 +9,8 @@ from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
+from qit4n.network.model import Trust
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import Sensitive, kq1
 
 
@@ -34,7 +36,10 @@ class SlabRecord(Record, frozen=True, kw_only=True):
 
 
 class ChunkRecord(Record, frozen=True, kw_only=True):
-    """End-to-end key, relayed from ``source`` to ``destination``; ``trusted`` sites have seen it on the way."""
+    """End-to-end key from ``source`` to ``destination``, made under a ``trust`` policy; who could know it.
+
+    ``material`` begins with a salt (``pools/digest.py``).
+    """
 
     kind: ClassVar[str] = "chunk"
 
@@ -42,7 +47,8 @@ class ChunkRecord(Record, frozen=True, kw_only=True):
     source: str
     destination: str
     material: bytes
-    trusted: tuple[str, ...] = ()
+    trust: Trust
+    knowledge: Knowledge
     relayed_at: float = 0.0
 
 
@@ -79,6 +85,14 @@ class HeldKeysRecord(Record, frozen=True, kw_only=True):
     supplied_at: float = 0.0
 
 
+class PositionRecord(Record, frozen=True, kw_only=True):
+    """How many commits a store has seen; ``key`` is the site: this one, or what was heard from another."""
+
+    kind: ClassVar[str] = "position"
+
+    position: int
+
+
 class AuthenticationKeyRecord(Record, frozen=True, kw_only=True):
     """A one-time key of a QKD link's classical channel; ``key`` is ``link/id``."""
 
@@ -107,7 +121,12 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 
 class Store(Protocol):
-    """Durable records. All writes of one call become durable together, or none does."""
+    """Durable records. All writes of one call become durable together, or none does.
+
+    ``damaged`` has kind and key of the records that :meth:`load` found altered and left out.
+    """
+
+    damaged: set[tuple[str, str]]
 
     def load(self, kind: type[RecordType]) -> Iterable[RecordType]:
         """All records of a kind, in the order in which they were first put."""

@@ -82,9 +82,7 @@ def _turn(arcs: Arcs, before: dict[Node, Node], node: Node) -> None:
         node = previous
 
 
-def _collect(
-    arcs: Arcs, hops: Mapping[tuple[str, str], float], source: str, destination: str
-) -> tuple[Path, ...]:
+def _collect(arcs: Arcs, hops: Mapping[tuple[str, str], float], source: str, destination: str) -> tuple[Path, ...]:
     used = [(b[0], a[0]) for a, others in arcs.items() if a[1] == ENTRANCE for b in others if b[0] != a[0]]
     following = {one: other for one, other in used if one != source}
     found = []

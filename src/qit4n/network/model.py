@@ -188,6 +188,12 @@ class Policies(Part, frozen=True, kw_only=True):
     epsilon_correctness: Annotated[
         float, Meta(gt=0, lt=1, description="chance that the two ends differ, per block", examples=[1e-15])
     ] = 1e-15
+    combine_ml_kem: Annotated[
+        bool, Meta(description="XOR relayed key with bytes of an ML-KEM-768 secret of the two sites (ITU-T X.1714)")
+    ] = True
+    ml_kem_period_s: Annotated[
+        float, Meta(gt=0, description="an ML-KEM secret is renewed after this time", examples=[3600])
+    ] = 3600.0
     max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08
 
 

@@ -10,8 +10,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     """Over which ``paths`` the shares of a key went, and how many of them make the key.
 
     The two ends always know the key. A share is counted as known to every site between the ends of its path, in every
-    scheme: with ``xor-at-destination`` and ``central`` these sites hold two pads and have the XORs of the others only if
-    they record what crosses the network; we count on it that they do. The ``centre`` learns XORs alone, which tell
+    scheme: with ``xor-at-destination`` and ``central`` these sites hold two pads, and have the XORs of the others only
+    if they record what crosses the network; it is assumed that they do. The ``centre`` learns XORs alone, which tell
     nothing: it counts only if it is on a path, which no path that the controller makes is.
 
     ``combined`` names what the key was XORed with besides. Coalitions are counted as if that had been broken.
