@@ -124,8 +124,8 @@ class EndToEndPools:
         size = pool.chunk_bytes(min(stock.values()))
         paths = tuple(path for path in pool.paths if stock[path] >= size + SALTS_BYTES)
         if len(paths) < pool.trust.shares_needed:
-            short = ", ".join(f"{path[0]}-{path[1]}" for path in pool.paths if path not in paths)
-            pool.back_off(f"{self.site}: {size + SALTS_BYTES} bytes asked of less key on {short}", now)
+            needed, bytes_ = pool.trust.shares_needed, size + SALTS_BYTES
+            pool.back_off(f"{self.site}: {len(paths)} of {needed} paths have {bytes_} bytes of key for a share", now)
             return False
         key = self._entropy(SALT_BYTES + size)
         step.extend(self._send_shares(pool, paths, key, epoch, now))

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from qit4n.network.explain import nearest
-from qit4n.network.finding import EVERY, At, Finding
+from qit4n.network.finding import EVERY, Finding
 from qit4n.network.model import Demand, Link, Module, Network
 from qit4n.network.trusted import trust_findings
+from qit4n.network.yamltext import At
 
 LEAST_FIBRE_DB_PER_KM = 0.14  # record of pure-silica fibre: 0.1419 dB/km (Tamura et al., OFC 2017 and 2018)
 MOST_FIBRE_DB_PER_KM = 3.0

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from qit4n.network.disjoint import disjoint_paths
 from qit4n.network.explain import nearest
-from qit4n.network.finding import EVERY, At, Finding
+from qit4n.network.finding import EVERY, Finding
 from qit4n.network.model import Demand, Network
+from qit4n.network.yamltext import At
 
 
 def trust_findings(network: Network) -> Iterator[Finding]:
