@@ -3,13 +3,14 @@
 Real key managers with large stocks: in memory, with every message encoded and decoded as on the wire, and as two
 processes over TLS 1.3 with a durable store each. Chunks are combined with ML-KEM secrets, as by default.
 
-The peer is AES-256-GCM, encrypted and decrypted, of the same bytes: what a hop would cost that gave up the one-time pad.
+The peer is AES-256-GCM, encrypted and decrypted, of the same bytes: what a hop without the one-time pad would cost.
 The limit is memory: a hop moves each byte at least eight times (cut and XOR at each end, two encodings for tag and
 frame, the tag over it at each end), at the rate of copies measured in the same run.
 """
 
 import asyncio
 import hashlib
+import itertools
 import multiprocessing
 import os
 import ssl
@@ -60,7 +61,7 @@ def chain(hops: int) -> Network:
         modules={"m": Module(pulse_rate_hz=1e8)},
         links=tuple(
             Link(id=f"l{number}", ends=(one, other), medium=Medium(length_km=10, loss_db=2.5), module="m")
-            for number, (one, other) in enumerate(zip(names, names[1:], strict=False))
+            for number, (one, other) in enumerate(itertools.pairwise(names))
         ),
         applications=(Application(id="first", site=names[0]), Application(id="last", site=names[-1])),
         demands=(Demand(between=("first", "last")),),
@@ -174,6 +175,8 @@ class End:
         self._frames: Frames[kx.KxMessage] | None = None
         self._journal = Journal(self._store, self._perform, self._failed)
         self._early: list[kx.KxMessage] = []
+        self._keys = keys
+        self._stocked, self._filled = asyncio.Event(), asyncio.Event()
         for number in range(blocks_for(keys)):
             step = self.manager.receive_qkd_key(block("l0", number), 0.0)
             self._store.commit(step.writes)
@@ -198,6 +201,10 @@ class End:
             while True:
                 message = await self._frames.receive()
                 self._journal.submit(self.manager.receive(peer, message, 0.0))
+                if self._agreed():
+                    self._stocked.set()
+                if relayed_keys(self.manager) >= self._keys:
+                    self._filled.set()
         except (EOFError, OSError):
             pass
         finally:
@@ -205,14 +212,12 @@ class End:
             self._journal.close()
             writer.close()
 
-    async def fill(self, keys: int) -> tuple[int, float, float]:
+    async def fill(self) -> tuple[int, float, float]:
         """Keys, wall seconds and processor seconds of this process."""
-        while not self.manager.kma.stocks["l0"].send.available_bytes or not self._agreed():
-            await asyncio.sleep(0.01)
+        await self._stocked.wait()
         wall, cpu = time.perf_counter(), time.process_time()
-        self._journal.submit(self.manager.order(table(self.network, keys), 0.0))
-        while relayed_keys(self.manager) < keys:
-            await asyncio.sleep(0.005)
+        self._journal.submit(self.manager.order(table(self.network, self._keys), 0.0))
+        await self._filled.wait()
         return relayed_keys(self.manager), time.perf_counter() - wall, time.process_time() - cpu
 
     def _agreed(self) -> bool:
@@ -246,7 +251,7 @@ async def source(state: Path, keys: int, port: int) -> tuple[int, float, float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="127.0.0.1")
     serving = asyncio.create_task(end.serve(reader, writer, "s1"))
     try:
-        return await end.fill(keys)
+        return await end.fill()
     finally:
         writer.close()
         await serving

@@ -55,7 +55,7 @@ def test_knowing_all_link_keys_is_not_enough(net):
 
 
 def test_knowing_the_ml_kem_secret_is_not_enough(net):
-    """Everything on the direct connection and the secret give bytes that are not the key: they lack the relayed part."""
+    """The direct connection and the secret give bytes that are not the key: they lack the relayed part."""
     root = net.managers["A"].epochs.sending("D", net.now).root
     assert any(isinstance(message, kx.SecretCapsule) for message in net.sent)
     for name, chunk in chunks(net, "D").items():
