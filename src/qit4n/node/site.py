@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from qit4n.adapters import http014, tls
@@ -48,7 +49,7 @@ class SiteProcess:
         self._damage = ""
         self._table = ck.RelayTable(version=0, pools=())
         self._manager = self._load()
-        self._requests: dict[int, asyncio.Future[ak.Reply]] = {}
+        self._requests: dict[int, Callable[[ak.Reply], None]] = {}
         self._numbers = itertools.count()
         others = [other.id for other in network.sites if other.id != site]
         self._peers = {
@@ -72,7 +73,7 @@ class SiteProcess:
             host,
             self._network.kme_port(site),
             tls.server_context_for_applications(self._directory),
-            self.request,
+            self.ask,
             network=self._network.name,
         )
         try:
@@ -86,7 +87,7 @@ class SiteProcess:
                     *(module.run() for module in self._modules.values()),
                 )
         finally:
-            await kme.cleanup()
+            await kme.close()
             self._journal.close()
             self._store.close()
 
@@ -118,16 +119,11 @@ class SiteProcess:
         step.writes += extra.writes
         await self._submit(step)
 
-    async def request(self, request: ak.Request) -> ak.Reply:
-        """Ak: ask the key manager and wait for its answer."""
+    def ask(self, request: ak.Request, reply: Callable[[ak.Reply], None]) -> None:
+        """Ak: ask the key manager; ``reply`` is called once, when the answer is durable."""
         number = next(self._numbers)
-        answer: asyncio.Future[ak.Reply] = asyncio.get_running_loop().create_future()
-        self._requests[number] = answer
-        try:
-            self._submit(self._manager.request(number, request, self._clock.now()))
-            return await answer
-        finally:
-            self._requests.pop(number, None)
+        self._requests[number] = reply
+        self._submit(self._manager.request(number, request, self._clock.now()))
 
     async def _timer(self) -> None:
         while True:
@@ -161,18 +157,18 @@ class SiteProcess:
             case Send(site, message):
                 log.warning("no site %s to send a %s to", site, type(message).__name__)
             case Answer(number, reply):
-                waiting = self._requests.get(number)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(reply)
+                tell = self._requests.pop(number, None)
+                if tell is not None:
+                    tell(reply)
             case Control(order):
                 self._modules[order.link].control(order)
 
     def _store_failed(self, error: StoreError) -> None:
         """Nothing that was not written was said; start again from what is on the disk."""
         refused = ak.Refused(reason="not-ready", text=f"the key store of this site does not take writes: {error}")
-        for waiting in self._requests.values():
-            if not waiting.done():
-                waiting.set_result(refused)
+        waiting, self._requests = self._requests, {}
+        for tell in waiting.values():
+            tell(refused)
         self._manager = self._load()
         self._manager.order(self._table, self._clock.now())
         for site, peer in self._peers.items():
