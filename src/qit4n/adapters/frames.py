@@ -5,6 +5,7 @@ Each connection opens with a :class:`Hello` that says what it is for; the certif
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from qit4n.refpoints import Message
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 4
+READ_BYTES = 256 * 1024
 CLOSE_LIMIT_S = 0.3
 
 T = TypeVar("T")
@@ -39,18 +41,23 @@ class Frames(Generic[T]):
         self._writer = writer
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(types)
+        self._received = bytearray()
         self.finished = asyncio.Event()
 
     def retype(self, types: object) -> "Frames[Any]":
         """The same connection with another union of messages."""
         other: Frames[Any] = Frames(self._reader, self._writer, types)
-        other.finished = self.finished
+        other.finished, other._received = self.finished, self._received
         return other
 
     def write(self, message: T) -> None:
         """Queue a message; it is not sent before the loop runs."""
-        body = self._encoder.encode(message)
-        self._writer.write(len(body).to_bytes(LENGTH_BYTES) + body)
+        self.write_all((message,))
+
+    def write_all(self, messages: Iterable[T]) -> None:
+        """Queue messages in one piece: each piece costs a call of TLS."""
+        bodies = [self._encoder.encode(message) for message in messages]
+        self._writer.write(b"".join(part for body in bodies for part in (len(body).to_bytes(LENGTH_BYTES), body)))
 
     async def send(self, message: T) -> None:
         """Send a message and wait while the peer is slow."""
@@ -68,14 +75,25 @@ class Frames(Generic[T]):
             EOFError: the peer closed the connection.
             ProtocolError: not a message of the union.
         """
-        size = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES))
+        await self._fill(LENGTH_BYTES)
+        size = int.from_bytes(self._received[:LENGTH_BYTES])
         if size > MAX_FRAME_BYTES:
             raise ProtocolError(f"frame of {size} bytes, {MAX_FRAME_BYTES} allowed")
-        body = await self._reader.readexactly(size)
+        await self._fill(LENGTH_BYTES + size)
+        body = self._received[LENGTH_BYTES : LENGTH_BYTES + size]
+        del self._received[: LENGTH_BYTES + size]
         try:
             return self._decoder.decode(body)  # type: ignore[no-any-return]
         except msgspec.MsgspecError as error:
             raise ProtocolError(f"unreadable frame of {size} bytes: {error}") from error
+
+    async def _fill(self, size: int) -> None:
+        """Read until ``size`` bytes wait; what came with them waits too."""
+        while len(self._received) < size:
+            piece = await self._reader.read(max(READ_BYTES, size - len(self._received)))
+            if not piece:
+                raise EOFError("connection closed by the peer")
+            self._received += piece
 
     async def closed(self) -> None:
         """Wait until the peer, who never speaks on this connection, closes it."""

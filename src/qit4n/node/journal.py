@@ -6,13 +6,13 @@ carried out in the order of the steps, so that nothing that was sent can overtak
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from qit4n.errors import StoreError
 from qit4n.keys.step import Action, Step
-from qit4n.keys.store import Store, Write
+from qit4n.keys.store import Put, Store, Write
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +33,26 @@ class Journal:
         self._store = store
         self._perform = perform
         self._failed = failed
-        self._waiting: list[tuple[Step, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Step, asyncio.Future[None] | None]] = []
         self._wake = asyncio.Event()
         self.failure: StoreError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
 
-    def submit(self, step: Step) -> asyncio.Future[None]:
-        """Queue a step. The future ends when the step is durable and its actions are carried out."""
+    def submit(self, step: Step) -> None:
+        """Queue a step: it becomes durable, then its actions are carried out."""
+        self._waiting.append((step, None))
+        self._wake.set()
+
+    async def carry_out(self, step: Step) -> None:
+        """Queue a step and wait until it is durable and its actions are carried out.
+
+        Raises:
+            StoreError: the step is lost.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.add_done_callback(_ignore)
         self._waiting.append((step, done))
         self._wake.set()
-        return done
+        await done
 
     async def run(self) -> None:
         """Commit until cancelled."""
@@ -52,7 +60,7 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             batch, self._waiting = self._waiting, []
-            writes = [write for step, _ in batch for write in step.writes]
+            writes = _latest(write for step, _ in batch for write in step.writes)
             try:
                 if writes:
                     await self._commit(writes)
@@ -63,18 +71,18 @@ class Journal:
             for step, done in batch:
                 for action in step.actions:
                     self._perform(action)
-                if not done.done():
+                if done is not None and not done.done():
                     done.set_result(None)
 
     async def _commit(self, writes: list[Write]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, writes)
 
-    def _lose(self, batch: list[tuple[Step, "asyncio.Future[None]"]], error: StoreError) -> None:
+    def _lose(self, batch: list[tuple[Step, "asyncio.Future[None] | None"]], error: StoreError) -> None:
         log.error("the key store does not take writes: %s", error)
         self.failure = error
         lost, self._waiting = batch + self._waiting, []
         for _, done in lost:
-            if not done.done():
+            if done is not None and not done.done():
                 done.set_exception(error)
         self._failed(error)
 
@@ -83,7 +91,9 @@ class Journal:
         self._thread.shutdown(wait=True)
 
 
-def _ignore(done: "asyncio.Future[None]") -> None:
-    """Mark the exception as seen: not everybody who submits waits."""
-    if not done.cancelled():
-        done.exception()
+def _latest(writes: Iterable[Write]) -> list[Write]:
+    """Of several writes to one record of a commit only the last matters."""
+    latest: dict[tuple[str, str], Write] = {}
+    for write in writes:
+        latest[(write.record.kind, write.record.key) if isinstance(write, Put) else (write.kind, write.key)] = write
+    return list(latest.values())

@@ -99,7 +99,8 @@ class Peer:
 
     async def _pump(self, frames: Frames[Message]) -> None:
         while True:
-            frames.write(await self._queue.get())
+            messages = [await self._queue.get()]
             while not self._queue.empty():
-                frames.write(self._queue.get_nowait())
+                messages.append(self._queue.get_nowait())
+            frames.write_all(messages)
             await frames.drain()

@@ -104,8 +104,8 @@ class SiteProcess:
 
     # inputs of the key manager
 
-    def _submit(self, step: Step) -> "asyncio.Future[None]":
-        return self._journal.submit(step)
+    def _submit(self, step: Step) -> None:
+        self._journal.submit(step)
 
     def _connected(self, peer: str) -> None:
         self._submit(self._manager.connected(peer))
@@ -117,7 +117,7 @@ class SiteProcess:
         """Kq-1: durable when this returns, together with ``extra``."""
         step = self._manager.receive_qkd_key(key, self._clock.now())
         step.writes += extra.writes
-        await self._submit(step)
+        await self._journal.carry_out(step)
 
     def ask(self, request: ak.Request, reply: Callable[[ak.Reply], None]) -> None:
         """Ak: ask the key manager; ``reply`` is called once, when the answer is durable."""

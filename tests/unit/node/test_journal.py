@@ -48,7 +48,7 @@ async def test_actions_come_after_their_commit_and_in_order():
     """Nothing is carried out before its write is durable; later steps never overtake earlier ones."""
 
     async def work(journal, recorder, _):
-        await asyncio.gather(*(journal.submit(step(number)) for number in range(20)))
+        await asyncio.gather(*(journal.carry_out(step(number)) for number in range(20)))
         acts = [event[1] for event in recorder.events if event[0] == "act"]
         assert acts == list(range(20))
         committed = set()
@@ -65,7 +65,7 @@ async def test_steps_that_wait_share_a_commit():
     """Twenty steps at once are a few commits, not twenty (group commit)."""
 
     async def work(journal, recorder, _):
-        await asyncio.gather(*(journal.submit(step(number)) for number in range(20)))
+        await asyncio.gather(*(journal.carry_out(step(number)) for number in range(20)))
         assert sum(event[0] == "commit" for event in recorder.events) <= 3
 
     await with_journal(work)
@@ -75,8 +75,8 @@ async def test_a_step_without_writes_keeps_its_place():
     """An action without a write does not overtake one that waits for the disk."""
 
     async def work(journal, recorder, _):
-        first = journal.submit(step(1))
-        second = journal.submit(Step(actions=[Answer(2, None)]))
+        first = journal.carry_out(step(1))
+        second = journal.carry_out(Step(actions=[Answer(2, None)]))
         await asyncio.gather(first, second)
         assert [event for event in recorder.events if event[0] == "act"] == [("act", 1), ("act", 2)]
 
@@ -89,13 +89,25 @@ async def test_a_failed_commit_loses_its_actions_and_tells():
     async def work(journal, recorder, failures):
         recorder.broken = True
         with pytest.raises(StoreFullError):
-            await journal.submit(step(1))
+            await journal.carry_out(step(1))
         assert len(failures) == 1
         assert recorder.events == []
         assert journal.failure is failures[0]
         recorder.broken = False
-        await journal.submit(step(2))
+        await journal.carry_out(step(2))
         assert recorder.events == [("commit", ["2"]), ("act", 2)]
         assert journal.failure is None
+
+    await with_journal(work)
+
+
+async def test_only_the_last_write_to_a_record_reaches_the_store():
+    """A head that moves with each of many requests of a commit is written once; nothing else is left out."""
+
+    async def work(journal, recorder, _):
+        many = [Step([Erase("head", "a"), Erase("kind", str(number))]) for number in range(5)]
+        await asyncio.gather(*(journal.carry_out(one) for one in many))
+        written = [key for _, keys in recorder.events for key in keys]
+        assert sorted(written) == ["0", "1", "2", "3", "4", "a"]
 
     await with_journal(work)

@@ -1,0 +1,96 @@
+"""Copies that wait for their slaves."""
+
+import pytest
+
+from qit4n.keys.held import HeldKeys
+from qit4n.keys.store import Erase, Put
+from qit4n.refpoints import ak
+
+BATCH = ak.new_batch(bytes)
+VALUES = bytes(range(96))
+
+
+@pytest.fixture
+def held():
+    """Three keys of 32 bytes for two slaves."""
+    held = HeldKeys()
+    held.hold(BATCH, VALUES, size=32, master="m", slaves=("s", "t"), now=5.0)
+    return held
+
+
+def fetch(held, slave, *places, master="m"):
+    ids = tuple(BATCH + place.to_bytes(4) for place in places)
+    return held.fetch(1, ak.GetKeysByID(slave=slave, master=master, key_ids=ids))
+
+
+def reply(step):
+    return step.actions[0].reply
+
+
+def test_a_key_id_is_a_uuid_of_version_8():
+    """RFC 9562: version and variant bits are in the batch name; ids of a batch differ in their last four bytes."""
+    ids = ak.key_ids(BATCH, 300)
+    assert len(ids) == 4800
+    assert {ids[at : at + 12] for at in range(0, 4800, 16)} == {BATCH}
+    assert len({ids[at : at + 16] for at in range(0, 4800, 16)}) == 300
+    assert ids[6] >> 4 == 8
+    assert ids[8] >> 6 == 2
+
+
+def test_places_are_given_in_the_order_asked_for(held):
+    """Also when they are asked for in another order than supplied."""
+    assert [value for _, value in reply(fetch(held, "s", 2, 0)).each()] == [VALUES[64:96], VALUES[:32]]
+
+
+def test_a_key_is_overwritten_when_its_last_slave_has_it(held):
+    """In the record too; the other keys stay."""
+    fetch(held, "s", 1)
+    (put,) = fetch(held, "t", 1).writes
+    assert put.record.values == VALUES[:32] + bytes(32) + VALUES[64:]
+    assert held.unclaimed_keys == 2
+
+
+def test_the_record_goes_with_the_last_copy(held):
+    """Erased, and counted down to nothing."""
+    fetch(held, "s", 0, 1, 2)
+    (erase,) = fetch(held, "t", 0, 1, 2).writes
+    assert isinstance(erase, Erase)
+    assert held.unclaimed_keys == 0
+    assert BATCH not in held
+
+
+@pytest.mark.parametrize(
+    ("slave", "places", "master", "reason"),
+    [
+        ("s", (0, 3), "m", "unknown-key"),
+        ("s", (0, 0), "m", "unknown-key"),
+        ("s", (2**31,), "m", "unknown-key"),
+        ("s", (0,), "other", "unknown-key"),
+        ("x", (0,), "m", "not-allowed"),
+    ],
+)
+def test_wrong_requests_take_nothing(held, slave, places, master, reason):
+    """A place that is not there, one twice, another master, another slave."""
+    step = fetch(held, slave, *places, master=master)
+    assert (reply(step).reason, step.writes) == (reason, [])
+    assert held.unclaimed_keys == 3
+
+
+def test_a_restart_knows_who_has_what(held):
+    """From the last record of the store: the slave that fetched finds nothing, the other its copy."""
+    (put,) = fetch(held, "s", 0).writes
+    assert isinstance(put, Put)
+    again = HeldKeys([put.record])
+    assert reply(fetch(again, "s", 0)).reason == "unknown-key"
+    assert reply(fetch(again, "t", 0)).each()[0][1] == VALUES[:32]
+    assert again.unclaimed_keys == 2
+
+
+def test_the_oldest_expire_first(held):
+    """Only what was supplied before the time given."""
+    held.hold(b"b" * 12, VALUES, size=32, master="m", slaves=("s",), now=9.0)
+    assert held.expired(5.0) == []
+    assert held.expired(6.0) == [BATCH]
+    assert held.erase(BATCH)
+    assert held.erase(BATCH) == []
+    assert held.unclaimed_keys == 3
