@@ -1,8 +1,8 @@
 """End-to-end pools: key that two sites share, filled by relay before an application asks.
 
 Each pool has a source, which draws the key, relays it and cuts from it, and a destination, which follows. A
-chunk counts as ready only when the destination holds it durably. After a restart the source tells what it still
-holds (:class:`~qit4n.refpoints.kx.Inventory`), and both forget what the other does not know.
+chunk counts as ready only when the destination holds it durably. When a connection opens, both agree on what they
+hold (``keys/synchronise.py``), and both forget what the other does not know.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from qit4n.errors import OutOfKeyError
 from qit4n.keys.relay import Arrived, Relay
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import ChunkRecord, Erase, HeadRecord, Put, Write
+from qit4n.keys.synchronise import compare, states
 from qit4n.pools.keypool import Cut, KeyPool
 from qit4n.refpoints import ck, kx
 
@@ -166,11 +167,16 @@ class EndToEndPools:
                 step.actions.append(Send(pool.peer, kx.DropChunk(chunks=tuple(late))))
         return step
 
-    def inventory(self, peer: str) -> Step:
-        """Tell ``peer``, just connected, which chunks there are for it."""
+    def reconcile(self, peer: str, theirs: tuple[kx.SlabState, ...]) -> Step:
+        """Agree with what the destination holds of this site's chunks."""
         pool = self._out(peer)
-        chunks = pool.ready.slabs + tuple(pool.in_flight)
-        return Step(actions=[Send(peer, kx.Inventory(chunks=chunks))])
+        found = compare([pool.ready], theirs)
+        step = self.lose(peer, found.void_here)
+        there = tuple(chunk for chunk in found.void_there if chunk not in pool.in_flight)
+        if there or found.void_here:
+            step.actions.append(Send(peer, kx.DropChunk(chunks=(*found.void_here, *there))))
+        step.writes += [Put(HeadRecord(key=chunk, position=pool.ready.head(chunk))) for chunk in found.moved]
+        return step
 
     def lose(self, peer: str, chunks: tuple[str, ...]) -> Step:
         """The destination does not hold these: nor do we any more."""
@@ -202,14 +208,16 @@ class EndToEndPools:
         cut = pool.cut_at((span.slab, span.offset, span.length) for span in spans)
         return cut.material, _spend(pool, cut)
 
-    def check_inventory(self, peer: str, inventory: kx.Inventory) -> Step:
-        """Forget chunks that their source does not know; tell it those that are not here."""
-        pool = self._in(peer)
-        unknown = tuple(chunk for chunk in pool.slabs if chunk not in inventory.chunks)
-        step = self.drop(peer, unknown)
-        absent = tuple(chunk for chunk in inventory.chunks if chunk not in pool)
-        if absent:
-            step.actions.append(Send(peer, kx.MissingChunks(chunks=absent)))
+    def states_for(self, peer: str) -> tuple[kx.SlabState, ...]:
+        """What is held here of the chunks that ``peer`` relayed."""
+        return states(self._in(peer))
+
+    def void_with(self, peer: str) -> Step:
+        """Forget all chunks from and to ``peer``: what this site holds of them may have been used."""
+        coming, going = self._in(peer).slabs, self._out(peer).ready.slabs
+        step = self.drop(peer, coming)
+        step.extend(self.lose(peer, going))
+        step.actions = [Send(peer, kx.MissingChunks(chunks=coming)), Send(peer, kx.DropChunk(chunks=going))]
         return step
 
     def drop(self, peer: str, chunks: tuple[str, ...]) -> Step:
