@@ -8,6 +8,7 @@ load is their processor time between its begin and end.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import ssl
@@ -85,7 +86,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
         """Closed."""
-        self._run.open.discard(self)
+        self._run.closed(self)
 
 
 class Run:
@@ -100,6 +101,7 @@ class Run:
         self._times: list[float] = []
         self._bodies: list[bytes] = []
         self._refused = 0
+        self._ended = asyncio.Event()
         path = f"/api/v1/keys/{phase.other}/{phase.call}"
         self._head = HEAD.replace("{host}", f"127.0.0.1:{phase.port}").replace("{path}", path)
         self._same = self._head.format(method="GET", length=0).encode()
@@ -131,15 +133,19 @@ class Run:
             if self._refused == 1:
                 print(answer.decode(errors="replace"), file=sys.stderr)
 
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self.open.discard(connection)
+        if not self.open:
+            self._ended.set()
+
     async def measure(self) -> dict[str, Any]:
         """Warm up, measure, end."""
         phase, loop = self._phase, asyncio.get_running_loop()
         context = ssl.create_default_context(cafile=phase.files["ca"])
         context.load_cert_chain(phase.files["cert"], phase.files["key"])
         for _ in range(phase.connections):
-            _, connection = await loop.create_connection(
-                lambda: Connection(self), "127.0.0.1", phase.port, ssl=context
-            )
+            _, connection = await loop.create_connection(lambda: Connection(self), "127.0.0.1", phase.port, ssl=context)
             self.open.add(connection)
         connections = tuple(self.open)
         for connection in connections:
@@ -147,17 +153,18 @@ class Run:
         await asyncio.sleep(WARM_UP_S)
         first, before, began = len(self._times), _processor(phase.processes), time.perf_counter()
         self._until = began + phase.seconds
-        while self.open and time.perf_counter() < self._until:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(phase.seconds):
+                await self._ended.wait()
         times, after = self._times[first:], _processor(phase.processes)
         seconds = time.perf_counter() - began
-        while self.open:
-            await asyncio.sleep(0.01)
+        await self._ended.wait()
         if phase.keep_ids:
             self._ids += [key_id for body in self._bodies for key_id in _ids(body)]
         times.sort()
         return {
             "name": phase.name,
+            "number": phase.number,
             "requests": len(times),
             "refused": self._refused,
             "seconds": seconds,
