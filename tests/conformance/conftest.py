@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from qit4n.adapters import http014, tls
+from qit4n.adapters import http014
 from qit4n.adapters.certificates import issue_all
+from qit4n.adapters.credentials import Credentials
 from qit4n.keys.directory import Directory
 from qit4n.keys.endtoend import EndToEndPools
 from qit4n.keys.kma import KMA, LinkStock
@@ -47,7 +48,7 @@ class Supply:
     """The real KSA of site A, whose applications are all local: no relay is needed to supply them."""
 
     def __init__(self, network, entropy):
-        kma = KMA("A", [LinkStock(link="none", peer="B", leads=True)], 1)
+        kma = KMA("A", [LinkStock(link="none", peer="B", leads=True)])
         self._ksa = KSA("A", Directory.of(network), EndToEndPools("A", Relay(kma), entropy), entropy)
         self.empty = False
 
@@ -130,10 +131,10 @@ def kme(network, state):
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     supply = Supply(network, os.urandom)
-    context = tls.server_context_for_applications(state / "sites" / "A")
+    credentials = Credentials(state / "sites" / "A")
 
     async def begin():
-        return await http014.serve("127.0.0.1", 0, context, supply.ask, network=network.name)
+        return await http014.serve("127.0.0.1", 0, credentials, supply.ask, network=network.name)
 
     server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
     yield KME(network, state, server.port, supply)

@@ -9,13 +9,13 @@ connection on which nothing is asked is closed after ``KEEP_ALIVE_S``.
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 from email.utils import formatdate
 
-from qit4n.adapters import http1, tls
+from qit4n.adapters import http1
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.httprequests import Request
-from qit4n.errors import AddressInUseError, CertificateError, KeyRequestError
+from qit4n.errors import AddressInUseError, CertificateError, KeyRequestError, RevokedError
 from qit4n.interfaces import etsi014
 from qit4n.refpoints import ak
 
@@ -36,7 +36,7 @@ RETRY_AFTER = b"Retry-After: 1\r\n"
 
 
 async def serve(
-    host: str, port: int, context: ssl.SSLContext, ask: Ask, *, network: str, timeout_s: float = TIMEOUT_S
+    host: str, port: int, credentials: Credentials, ask: Ask, *, network: str, timeout_s: float = TIMEOUT_S
 ) -> "Server":
     """Start serving; stop with :meth:`Server.close`.
 
@@ -45,9 +45,9 @@ async def serve(
     Raises:
         AddressInUseError: somebody else listens there.
     """
-    server = Server(ask, network, timeout_s)
+    server = Server(credentials, ask, network, timeout_s)
     try:
-        await server.listen(host, port, context)
+        await server.listen(host, port)
     except OSError as error:
         raise AddressInUseError(
             f"the KME cannot listen at {host}:{port}: {error.strerror or error}; stop what runs there, "
@@ -59,8 +59,9 @@ async def serve(
 class Server:
     """The listener and its open connections."""
 
-    def __init__(self, ask: Ask, network: str, timeout_s: float) -> None:
+    def __init__(self, credentials: Credentials, ask: Ask, network: str, timeout_s: float) -> None:
         """Nothing is bound yet."""
+        self.credentials = credentials
         self.ask = ask
         self.network = network
         self.limits = http1.Limits(body_bytes=etsi014.MAX_BODY_BYTES, request_s=timeout_s, idle_s=KEEP_ALIVE_S)
@@ -70,11 +71,16 @@ class Server:
         self._sweeper: asyncio.TimerHandle | None = None
         self.fields = b""
 
-    async def listen(self, host: str, port: int, context: ssl.SSLContext) -> None:
+    async def listen(self, host: str, port: int) -> None:
         """Bind and begin."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self), host, port, ssl=context, backlog=512, ssl_handshake_timeout=HANDSHAKE_S
+            lambda: Connection(self),
+            host,
+            port,
+            ssl=self.credentials.applications,
+            backlog=512,
+            ssl_handshake_timeout=HANDSHAKE_S,
         )
         self._sweep()
 
@@ -131,7 +137,11 @@ class Connection(http1.Connection):
         super().connection_made(transport)
         self._server.opened(self)
         try:
-            identity = tls.peer_identity(transport.get_extra_info("ssl_object"))
+            identity = self._server.credentials.admit(transport)
+        except RevokedError as error:
+            log.warning("a connection is refused: %s", error)
+            self.abort()
+            return
         except CertificateError as error:
             self._stranger = KeyRequestError(401, str(error))
             return

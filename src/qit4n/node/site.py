@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qit4n.adapters import http014, tls
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
 from qit4n.adapters.store import SQLiteStore
@@ -46,8 +47,7 @@ class SiteProcess:
         self._directory = state / "sites" / site
         self._clock = SystemClock()
         self._started_at = self._clock.now()
-        self._server_tls = tls.server_context(self._directory)
-        self._client_tls = tls.client_context(self._directory)
+        self._credentials = Credentials(self._directory)
         self._mark = Mark(self._directory / "store.mark")
         self._store = SQLiteStore(self._directory / "store.db", _read_key(self._directory / "store.key"))
         self._journal = Journal(self._store, self._perform, self._store_failed)
@@ -58,7 +58,7 @@ class SiteProcess:
         self._numbers = itertools.count()
         others = [other.id for other in network.sites if other.id != site]
         self._peers = {
-            other: Peer(network, other, self._client_tls, self._connected, self._disconnected) for other in others
+            other: Peer(network, other, self._credentials, self._connected, self._disconnected) for other in others
         }
         self._modules: dict[str, ModuleDriver] = {}
 
@@ -77,16 +77,17 @@ class SiteProcess:
         kme = await http014.serve(
             host,
             self._network.kme_port(site),
-            tls.server_context_for_applications(self._directory),
+            self._credentials,
             self.ask,
             network=self._network.name,
         )
         try:
             port = self._network.key_manager_port(site)
-            async with listening(host, port, self._server_tls, self._serve, who=f"site {site}"):
+            async with listening(host, port, self._credentials, self._serve, who=f"site {site}"):
                 await first_of(
                     self._journal.run(),
                     self._timer(),
+                    self._credentials.watch(),
                     self._keep_mark(),
                     self._report_for_ever(),
                     *(peer.run() for peer in self._peers.values()),
@@ -103,7 +104,7 @@ class SiteProcess:
             keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")
             common = (self._network, link, keys, self._journal, self._deliver)
             if link.ends[0] == self._site:
-                drivers[link.id] = TransmitterDriver(*common, self._client_tls)
+                drivers[link.id] = TransmitterDriver(*common, self._credentials)
             else:
                 drivers[link.id] = ReceiverDriver(*common)
         return drivers
@@ -204,7 +205,7 @@ class SiteProcess:
         frames = await connect(
             self._network.controller_host,
             self._network.controller_port(),
-            self._client_tls,
+            self._credentials,
             role="controller",
             name=self._network.name,
             hello=Hello(purpose="ck"),

@@ -12,6 +12,7 @@ import pytest
 
 from qit4n.adapters import http014, http1, tls
 from qit4n.adapters.certificates import issue_all
+from qit4n.adapters.credentials import Credentials
 from qit4n.errors import AddressInUseError
 from qit4n.network.file import load
 from qit4n.refpoints import ak
@@ -80,13 +81,13 @@ async def serving(state, answer=None, timeout_s=5.0, network="two-data-centres")
     def keys(wanted):
         return ak.SuppliedKeys(batches=(ak.KSAKeys(ids=RAW_ID, values=SECRET, size=len(SECRET)),))
 
-    context = tls.server_context_for_applications(state / "sites" / "east")
+    credentials = Credentials(state / "sites" / "east")
     make = answer or keys
 
     def ask(wanted, reply):
         reply(make(wanted))
 
-    server = await http014.serve("127.0.0.1", 0, context, ask, network=network, timeout_s=timeout_s)
+    server = await http014.serve("127.0.0.1", 0, credentials, ask, network=network, timeout_s=timeout_s)
     try:
         yield Client(state, server.port)
     finally:
@@ -232,8 +233,8 @@ async def test_an_application_of_another_network_is_401(state):
 
 async def test_a_taken_port_is_named(state):
     """AddressInUseError with the address and the remedy; nothing is left listening."""
-    context = tls.server_context_for_applications(state / "sites" / "east")
+    credentials = Credentials(state / "sites" / "east")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressInUseError, match=rf"127\.0\.0\.1:{port}.*base_port"):
-            await http014.serve("127.0.0.1", port, context, None, network="x")
+            await http014.serve("127.0.0.1", port, credentials, None, network="x")
