@@ -31,6 +31,10 @@ class CertificateError(QitError):
     exit_code = 5
 
 
+class RevokedError(CertificateError):
+    """A certificate that its authority has revoked."""
+
+
 class AddressInUseError(QitError):
     """A port that the network file gives to a process is taken."""
 
