@@ -17,9 +17,9 @@ from qit4n.keys.epochs import Epoch, Epochs
 from qit4n.keys.incoming import IncomingPools, share_name
 from qit4n.keys.outgoing import SALTS_BYTES, Flight, OutgoingPool, Path
 from qit4n.keys.relay import Relay
-from qit4n.keys.spending import erase_chunk, spend
+from qit4n.keys.spending import erase_chunk, spend, void
 from qit4n.keys.step import Send, Step
-from qit4n.keys.store import ChunkRecord, HeadRecord, Put, Write
+from qit4n.keys.store import ChunkRecord, HeadRecord, Put
 from qit4n.keys.synchronise import compare, states
 from qit4n.keys.transit import RELAY_LIMIT_S, Route
 from qit4n.network.model import Trust
@@ -40,6 +40,7 @@ class EndToEndPools:
         epochs: Epochs,
         *,
         combine: bool,
+        max_age_s: float = 0.0,
         chunks: tuple[ChunkRecord, ...] = (),
         heads: dict[str, int] | None = None,
     ) -> None:
@@ -50,6 +51,7 @@ class EndToEndPools:
         self._entropy = entropy
         self._epochs = epochs
         self._combine = combine
+        self._max_age_s = max_age_s
         self.outgoing: dict[tuple[str, Trust], OutgoingPool] = {}
         self._uncombined: list[str] = []
         for chunk in chunks:
@@ -58,12 +60,12 @@ class EndToEndPools:
     def _load(self, chunk: ChunkRecord, head: int) -> None:
         """Chunks from before the policy asked for combination are not used any more."""
         if chunk.source != self.site:
-            self.incoming.pool(chunk.source).add(chunk.chunk, chunk.material, head)
+            self.incoming.pool(chunk.source).add(chunk.chunk, chunk.material, head, chunk.relayed_at)
         elif self._combine and not chunk.knowledge.combined:
             self._uncombined.append(chunk.chunk)
         else:
             pool = self._out(chunk.destination, chunk.trust)
-            pool.ready.add(chunk.chunk, chunk.material, head)
+            pool.ready.add(chunk.chunk, chunk.material, head, chunk.relayed_at)
             pool.knowledge[chunk.chunk] = chunk.knowledge
 
     def _out(self, peer: str, trust: Trust) -> OutgoingPool:
@@ -88,8 +90,8 @@ class EndToEndPools:
         """Bytes that the controller wants ready."""
         return self._out(peer, trust).target_bytes
 
-    def cut(self, peer: str, size: int, trust: Trust) -> tuple[Cut, list[Write]]:
-        """Take ``size`` ready bytes; the writes make it durable.
+    def cut(self, peer: str, size: int, trust: Trust) -> tuple[Cut, tuple[Knowledge, ...], Step]:
+        """Take ``size`` ready bytes; who could know them; the step makes it durable.
 
         Raises:
             OutOfKeyError: the pool holds less.
@@ -97,10 +99,11 @@ class EndToEndPools:
         pool = self._out(peer, trust)
         cut = pool.ready.cut(size)
         pool.supplied_bytes += size
-        writes = spend(pool.ready, cut)
-        for chunk in {slab for slab, _, _ in cut.spans if slab not in pool.ready}:
-            pool.knowledge.pop(chunk, None)
-        return cut, writes
+        known = tuple(dict.fromkeys(pool.knowledge[chunk] for chunk, _, _ in cut.spans))
+        step = spend(pool.ready, cut)
+        for chunk in {chunk for chunk, _, _ in cut.spans if chunk not in pool.ready}:
+            del pool.knowledge[chunk]
+        return cut, known, step
 
     # filling
 
@@ -197,7 +200,7 @@ class EndToEndPools:
             return self._unknown(peer, message.chunk)
         pool, flight = found
         del pool.in_flight[message.chunk]
-        pool.ready.add(message.chunk, flight.material, SALT_BYTES)
+        pool.ready.add(message.chunk, flight.material, SALT_BYTES, now)
         pool.knowledge[message.chunk] = flight.knowledge
         pool.relayed_bytes += flight.key_bytes
         pool.succeed()
@@ -211,7 +214,8 @@ class EndToEndPools:
             knowledge=flight.knowledge,
             relayed_at=now,
         )
-        return Step(writes=[Put(record)])
+        step = Step(writes=[Put(record)])
+        return step.tell("ready", message.chunk, flight.key_bytes, self.site, peer, note=str(pool.trust))
 
     def relay_refused(self, peer: str, message: kx.RelayRefused, now: float) -> Step:
         """A site on the path of a share had no key; a site that is not on it has no say."""
@@ -242,13 +246,17 @@ class EndToEndPools:
         return Step(actions=[Send(pool.peer, kx.DropChunk(chunks=chunks))])
 
     def expire(self, now: float) -> Step:
-        """Give up chunks that nobody answered for."""
+        """Give up chunks that nobody answered for, and those that are too old."""
         step = Step(writes=[write for chunk in self._uncombined for write in erase_chunk(chunk)])
         self._uncombined = []
         for pool in self.outgoing.values():
             late = tuple(chunk for chunk, flight in pool.in_flight.items() if now - flight.sent_at > RELAY_LIMIT_S)
             if late:
                 step.extend(self._give_up(pool, late, f"no answer from {pool.peer} within {RELAY_LIMIT_S:.0f} s", now))
+            old = pool.ready.older(now - self._max_age_s) if self._max_age_s else ()
+            if old:
+                step.extend(self.lose(pool.peer, old, "it is too old"))
+                step.actions.append(Send(pool.peer, kx.DropChunk(chunks=old)))
         self.incoming.expire(now)
         self._relay.expire(now)
         return step
@@ -281,12 +289,11 @@ class EndToEndPools:
         step.actions = [Send(peer, kx.MissingChunks(chunks=coming)), Send(peer, kx.DropChunk(chunks=going))]
         return step
 
-    def lose(self, peer: str, chunks: tuple[str, ...]) -> Step:
+    def lose(self, peer: str, chunks: tuple[str, ...], why: str = "the destination does not hold it") -> Step:
         """The destination does not hold these: nor do we any more."""
         step = Step()
         for pool in self._to(peer):
-            for chunk in [one for one in chunks if one in pool.ready]:
-                pool.ready.remove(chunk)
+            step.extend(void(pool.ready, chunks, why))
+            for chunk in chunks:
                 pool.knowledge.pop(chunk, None)
-                step.writes += erase_chunk(chunk)
         return step

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from qit4n.errors import ProtocolError
 from qit4n.keys import combination, sharing
 from qit4n.keys.epochs import Epochs
-from qit4n.keys.spending import erase_chunk, spend
+from qit4n.keys.spending import spend, void
 from qit4n.keys.step import Send, Step
-from qit4n.keys.store import ChunkRecord, Put, Write
+from qit4n.keys.store import ChunkRecord, Put
 from qit4n.keys.transit import RELAY_LIMIT_S, Arrived
 from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import KeyPool
@@ -80,7 +80,7 @@ class IncomingPools:
         except ProtocolError as error:
             return Step(actions=[Send(peer, kx.ChunkRefused(chunk=message.chunk, reason=f"{self._site}: {error}"))])
         del self._waiting[peer][message.chunk]
-        self.pool(peer).add(message.chunk, material, SALT_BYTES)
+        self.pool(peer).add(message.chunk, material, SALT_BYTES, now)
         record = ChunkRecord(
             key=message.chunk,
             chunk=message.chunk,
@@ -91,7 +91,8 @@ class IncomingPools:
             knowledge=message.knowledge,
             relayed_at=now,
         )
-        return Step([Put(record)], done.actions)
+        step = Step([Put(record)], done.actions)
+        return step.tell("ready", message.chunk, len(material) - SALT_BYTES, peer, self._site, note=str(message.trust))
 
     def _make(self, peer: str, message: kx.UseShares) -> bytes:
         knowledge = message.knowledge
@@ -113,21 +114,17 @@ class IncomingPools:
         """Those of ``slabs`` that are not held from ``peer``."""
         return tuple(slab for slab in dict.fromkeys(slabs) if slab not in self.pool(peer))
 
-    def cut_at(self, peer: str, spans: tuple[kx.Span, ...]) -> tuple[bytes, list[Write]]:
-        """Take the bytes that the source ``peer`` has cut; the writes make it durable."""
+    def cut_at(self, peer: str, spans: tuple[kx.Span, ...]) -> tuple[bytes, Step]:
+        """Take the bytes that the source ``peer`` has cut; the step makes it durable."""
         pool = self.pool(peer)
         cut = pool.cut_at((span.slab, span.offset, span.length) for span in spans)
         return cut.material, spend(pool, cut)
 
     def drop(self, peer: str, chunks: tuple[str, ...]) -> Step:
         """The source will not use what is left of these."""
-        pool, step = self.pool(peer), Step()
         for chunk in chunks:
             self._waiting.get(peer, {}).pop(chunk, None)
-            if chunk in pool:
-                pool.remove(chunk)
-                step.writes += erase_chunk(chunk)
-        return step
+        return void(self.pool(peer), chunks, f"{peer} will not use it")
 
     def expire(self, now: float) -> None:
         """Forget shares of which no chunk was made in time."""

@@ -21,6 +21,7 @@ from qit4n.keys.held import HeldKeys
 from qit4n.keys.onetimepad import xor
 from qit4n.keys.step import Answer, Send, Step
 from qit4n.keys.store import HeldKeysRecord
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import ak, kx
 
 SUPPLY_LIMIT_S = 5.0
@@ -38,12 +39,13 @@ class Supply:
     deadline: float
     sites: set[str]
     told: set[str] = field(default_factory=set)
+    knowledge: tuple[Knowledge, ...] | None = None
 
     def answer(self) -> Answer:
         """What the master gets."""
         number = len(self.values) // self.size
         keys = ak.KSAKeys(ids=ak.key_ids(self.batch, number), values=self.values, size=self.size)
-        return Answer(self.request, ak.SuppliedKeys(batches=(keys,)))
+        return Answer(self.request, ak.SuppliedKeys(batches=(keys,), knowledge=self.knowledge))
 
 
 class KSA:
@@ -65,7 +67,7 @@ class KSA:
         self._access = Access(site, directory)
         self._pools = pools
         self._entropy = entropy
-        self.held = HeldKeys(held)
+        self.held = HeldKeys(held, preserve=directory.policies.preservation_s > 0)
         self._waiting: dict[bytes, Supply] = {}
         self._agreed = agreed
         self._started_at = 0.0
@@ -114,6 +116,7 @@ class KSA:
             max_key_size=policies.max_key_size_bits,
             min_key_size=policies.min_key_size_bits,
             max_slaves=policies.max_additional_slaves,
+            crypto_period_s=policies.crypto_period_s,
         )
 
     # supply: the master's side
@@ -131,10 +134,12 @@ class KSA:
             return Step(actions=[Answer(number, refused)])
         local = remote.pop(self.site, ())
         batch, size = ak.new_batch(self._entropy), size_bits // 8
-        values, step = self._cut(batch, request, remote, size)
+        values, known, step = self._cut(batch, request, remote, size)
+        step.tell("supplied", batch.hex(), len(values), request.master, *request.slaves)
         if local:
-            step.writes.append(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
+            step.extend(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
         supply = Supply(number, batch, values, size, now + SUPPLY_LIMIT_S, set(remote), set(remote))
+        supply.knowledge = known if request.tell_trusted else None
         if remote:
             self._waiting[batch] = supply
         else:
@@ -165,13 +170,14 @@ class KSA:
 
     def _cut(
         self, batch: bytes, request: ak.GetKeys, remote: dict[str, tuple[str, ...]], size: int
-    ) -> tuple[bytes, Step]:
-        """The values of a batch, and what tells the slaves' sites."""
-        values, step = b"", Step()
+    ) -> tuple[bytes, tuple[Knowledge, ...], Step]:
+        """The values of a batch, who could know them, and what tells the slaves' sites."""
+        values, ways, step = b"", dict[Knowledge, None](), Step()
         trust = self._directory.trust(request.master, request.slaves[0])
         for site, slaves in remote.items():
-            cut, writes = self._pools.cut(site, size * request.number, trust)
-            step.writes += writes
+            cut, known, taken = self._pools.cut(site, size * request.number, trust)
+            step.extend(taken)
+            ways |= dict.fromkeys(known)
             mask = xor(values, cut.material) if values else b""
             values = values or cut.material
             spans = tuple(kx.Span(slab=slab, offset=at, length=length) for slab, at, length in cut.spans)
@@ -179,7 +185,7 @@ class KSA:
                 batch=batch, master=request.master, slaves=slaves, size=size, spans=spans, mask=mask
             )
             step.actions.append(Send(site, message))
-        return values or self._entropy(size * request.number), step
+        return values or self._entropy(size * request.number), tuple(ways), step
 
     def supply_held(self, peer: str, message: kx.SupplyHeld) -> Step:
         """A slave's key manager holds its copies; answer the master when all do."""
@@ -202,7 +208,8 @@ class KSA:
 
     def _give_up(self, supply: Supply, text: str) -> Step:
         del self._waiting[supply.batch]
-        step = Step(self.held.erase(supply.batch))
+        step = self.held.erase(supply.batch, "erased", "the master was refused")
+        step.tell("refused", supply.batch.hex(), len(supply.values), note=text)
         step.actions = [Send(site, kx.WithdrawSupply(batch=supply.batch)) for site in sorted(supply.told)]
         step.actions.append(Answer(supply.request, ak.Refused(reason="not-ready", text=text)))
         return step
@@ -214,13 +221,16 @@ class KSA:
         missing = self._pools.incoming.missing(peer, tuple(span.slab for span in message.spans))
         if missing or not self._plausible(peer, message):
             return Step(actions=[Send(peer, kx.SupplyRefused(batch=message.batch, chunks=missing))])
-        values, writes = self._pools.incoming.cut_at(peer, message.spans)
+        values, step = self._pools.incoming.cut_at(peer, message.spans)
         if message.mask:
             values = xor(values, message.mask)
-        held = self.held.hold(
-            message.batch, values, size=message.size, master=message.master, slaves=message.slaves, now=now
+        step.extend(
+            self.held.hold(
+                message.batch, values, size=message.size, master=message.master, slaves=message.slaves, now=now
+            )
         )
-        return Step([*writes, held], [Send(peer, kx.SupplyHeld(batch=message.batch))])
+        step.actions.append(Send(peer, kx.SupplyHeld(batch=message.batch)))
+        return step
 
     def _plausible(self, peer: str, message: kx.NotifySupply) -> bool:
         length = sum(span.length for span in message.spans)
@@ -240,11 +250,14 @@ class KSA:
         master = self.held.master_of(message.batch)
         if master is None or self._directory.sites.get(master) != peer:
             return Step()
-        return Step(self.held.erase(message.batch))
+        return self.held.erase(message.batch, "erased", "the master was refused")
 
     def void_with(self, peer: str) -> Step:
         """Forget the copies whose masters are at ``peer``: they may have been fetched."""
-        return Step(self.held.erase_of({one for one, site in self._directory.sites.items() if site == peer}))
+        step = Step()
+        for batch in self.held.of({one for one, site in self._directory.sites.items() if site == peer}):
+            step.extend(self.held.erase(batch, "voided", "the store was an old copy"))
+        return step
 
     def lost(self, peer: str) -> Step:
         """No connection to ``peer`` any more: refuse what waits for it."""
@@ -257,8 +270,12 @@ class KSA:
         self._started_at = self._started_at or now
         late = [one for one in self._waiting.values() if now > one.deadline]
         step = self._give_up_all(late, f"no answer from {{}} within {SUPPLY_LIMIT_S:.0f} s")
-        for batch in self.held.expired(now - self._directory.policies.unclaimed_key_lifetime_s):
-            step.writes += self.held.erase(batch)
+        policies = self._directory.policies
+        lifetime = min(policies.unclaimed_key_lifetime_s, policies.crypto_period_s or policies.unclaimed_key_lifetime_s)
+        for batch in self.held.unclaimed_before(now - lifetime):
+            step.extend(self.held.erase(batch, "expired", "nobody fetched it in time"))
+        for batch in self.held.preserved_before(now - policies.preservation_s):
+            step.extend(self.held.erase(batch, "erased", "its preservation has ended"))
         return step
 
     def _give_up_all(self, supplies: Iterable[Supply], text: str) -> Step:

@@ -75,6 +75,7 @@ class PadRelay:
             tag=b"",
         )
         step.actions.append(Send(following, authenticate(message, cut.material[size:])))
+        step.tell("relayed", route.chunk, size, stock.link, note=f"share {route.share}")
         return step, cut.material[:size]
 
     def hop(self, message: kx.RelayPads, key: bytes, now: float) -> tuple[Step, Arrived | None]:

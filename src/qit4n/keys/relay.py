@@ -67,7 +67,7 @@ class Relay:
             tag=b"",
         )
         step.actions.append(Send(following, seal(message, material, cut.material)))
-        return step
+        return step.tell("relayed", route.chunk, len(material), stock.link, note=f"share {route.share}")
 
     def receive(self, peer: str, message: Relayed, now: float) -> tuple[Step, Arrived | None]:
         """Forward, collect, or hand over what has arrived here.
