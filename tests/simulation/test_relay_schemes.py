@@ -4,6 +4,7 @@ import functools
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from qit4n.keys.onetimepad import xor
 from qit4n.keys.step import Step
@@ -308,6 +309,41 @@ def test_fewer_paths_than_needed_give_no_key_and_the_reason(keynet):
     order(net, trust, THREE[0])
     assert net.get("app-a", "app-d").reason == "no-key"
     assert pool_of(net, trust).last_refusal == "A: 1 of 2 paths have 256 bytes of key for a share"
+
+
+def test_an_application_can_insist_on_disjoint_paths_and_ask_who_could_know(keynet):
+    """Two of two: a request for two is met and told the sites, one for three is refused; nothing is consumed."""
+    trust = Trust(paths=2)
+    net = filled(keynet, trust, *THREE[:2])
+    reply = net.ask(ak.GetKeys(master="app-a", slaves=("app-d",), disjoint_paths=2, tell_trusted=True))
+    assert [(one.between, one.threshold) for one in reply.knowledge] == [((("B",), ("C",)), 2)]
+    assert net.get("app-a", "app-d").knowledge is None
+    ready = net.managers["A"].pools.available_bytes("D", trust)
+    assert net.ask(ak.GetKeys(master="app-a", slaves=("app-d",), disjoint_paths=3)).reason == "too-few-paths"
+    assert net.managers["A"].pools.available_bytes("D", trust) == ready
+
+
+def test_key_that_is_too_old_is_given_up_at_both_ends(keynet):
+    """After the age of the policy neither end holds a chunk."""
+    net = keynet(replace(network(HOP), policies=Policies(max_key_age_s=60)))
+    net.produce(16384)
+    order(net, HOP, THREE[0])
+    assert chunks(net, "A")
+    order(net, HOP)
+    net.tick(61)
+    assert not chunks(net, "A")
+    assert not chunks(net, "D")
+
+
+def test_slaves_under_different_trust_share_no_key(keynet):
+    """One key for both would be known to more sites than one of the demands allows."""
+    one = network(Trust(paths=2))
+    second = replace(one, applications=(*one.applications, Application(id="app-b", site="B")))
+    weak = Demand(between=("app-a", "app-b"))
+    net = keynet(replace(second, demands=(*one.demands, weak)))
+    refused = net.get("app-a", "app-d", "app-b")
+    assert refused.reason == "bad-request"
+    assert "differ in trust" in refused.text
 
 
 def test_pools_of_different_trust_are_kept_apart(keynet):
