@@ -59,6 +59,12 @@ class StoreFullError(StoreError):
     exit_code = 9
 
 
+class AuditError(QitError):
+    """An audit trail was changed, or cut short."""
+
+    exit_code = 13
+
+
 class PeerUnreachableError(QitError):
     """A process of the network does not answer."""
 

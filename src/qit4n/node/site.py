@@ -12,6 +12,7 @@ from qit4n.adapters import http014, tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
+from qit4n.adapters.sealing import read_store_key
 from qit4n.adapters.store import SQLiteStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
@@ -49,7 +50,7 @@ class SiteProcess:
         self._started_at = self._clock.now()
         self._credentials = Credentials(self._directory)
         self._mark = Mark(self._directory / "store.mark")
-        self._store = SQLiteStore(self._directory / "store.db", _read_key(self._directory / "store.key"))
+        self._store = SQLiteStore(self._directory / "store.db", read_store_key(self._directory / "store.key"))
         self._journal = Journal(self._store, self._perform, self._store_failed)
         self._damage = ""
         self._table = ck.RelayTable(version=0, pools=())
@@ -260,13 +261,3 @@ class SiteProcess:
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
             fault=str(self._journal.failure or self._damage or (OLD_COPY if manager.is_old_copy else "")),
         )
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; make it with: qit pki FILE --state DIR") from error
-    if len(key) != 32:  # noqa: PLR2004
-        raise StoreError(f"{path} holds {len(key)} bytes, 32 expected; restore it: without it the store is lost")
-    return key
