@@ -11,11 +11,7 @@ import pytest
 from qit4n.adapters import http014
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.credentials import Credentials
-from qit4n.keys.directory import Directory
-from qit4n.keys.endtoend import EndToEndPools
-from qit4n.keys.kma import KMA, LinkStock
-from qit4n.keys.ksa import KSA
-from qit4n.keys.relay import Relay
+from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Answer
 from qit4n.network.model import Application, Demand, Network, Site
 
@@ -50,12 +46,20 @@ def state(network, tmp_path_factory):
     return directory
 
 
+class Nothing:
+    """A store that is empty at the start; nobody commits to it."""
+
+    damaged = frozenset()
+
+    def load(self, _kind):
+        return []
+
+
 class Supply:
-    """The real KSA of site A, whose applications are all local: no relay is needed to supply them."""
+    """The real key manager of site A, whose applications are all local: no relay is needed to supply them."""
 
     def __init__(self, network, entropy):
-        kma = KMA("A", [LinkStock(link="none", peer="B", leads=True)], stock_bytes=1, agreed=set())
-        self._ksa = KSA("A", Directory.of(network), EndToEndPools("A", Relay(kma), entropy), entropy, agreed=set())
+        self._manager = KeyManager(network, "A", entropy, Nothing())
         self.empty = False
 
     def ask(self, request, reply):
@@ -64,7 +68,7 @@ class Supply:
         if self.empty and isinstance(request, ak.GetKeys):
             reply(ak.Refused(reason="no-key", text="insufficient key material"))
             return
-        step = self._ksa.request(1, request, 1000.0)
+        step = self._manager.request(1, request, 1000.0)
         reply(next(action.reply for action in step.actions if isinstance(action, Answer)))
 
 
