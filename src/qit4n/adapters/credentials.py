@@ -77,7 +77,7 @@ class Credentials:
         try:
             fresh = self._newer()
             for context in (self.server, self.applications, self.client):
-                pass
+                context.load_verify_locations(self._path)
         except (CertificateError, ssl.SSLError, OSError) as error:
             log.error("the list of revoked certificates stays as it was: %s", error)  # noqa: TRY400 - no trace needed
             return
