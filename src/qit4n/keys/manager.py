@@ -104,6 +104,10 @@ class KeyManager:
         """How many commits the store has seen, with those of the steps that are under way."""
         return self._synchroniser.position
 
+    def agrees_with(self, peer: str) -> bool:
+        """Whether key may be cut now from the pools with another site."""
+        return peer in self._synchroniser.agreed
+
     def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
         """Kq-1: a distilled block."""
         return self._finish(self.kma.receive_qkd_key(key, now), now)

@@ -250,7 +250,7 @@ class SiteProcess:
                 ck.PoolReport(
                     peer=pool.peer,
                     trust=pool.trust,
-                    ready_bits=8 * pool.ready.available_bytes,
+                    ready_bits=8 * pool.ready.available_bytes if manager.agrees_with(pool.peer) else 0,
                     target_bits=8 * pool.target_bytes,
                     relayed_bits=8 * pool.relayed_bytes,
                     supplied_bits=8 * pool.supplied_bytes,
