@@ -43,7 +43,7 @@ def test_a_drained_pool_refills_at_once(keynet):
 
 
 def test_a_large_pool_does_not_starve_small_ones(keynet):
-    """XX
+    """With too little key for all, each pool gets at least half as much as any other, whatever their targets."""
     net = keynet(keynet.chain(policies=Policies(combine_ml_kem=False)))  # so that all begin at once
     net.produce(6_000)
     orders(net, D=1_000_000, C=4_000, B=4_000)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from qit4n.errors import ProtocolError
 from qit4n.keys.onetimepad import xor
 from qit4n.keys.step import Step
-from qit4n.keys.store import ChunkRecord
+from qit4n.keys.store import Append, ChunkRecord
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site, Trust
 from qit4n.refpoints import ak, ck, kx
 
@@ -144,6 +144,22 @@ def test_no_xor_on_the_way_tells_the_key(keynet, trust):
 def relayed(seen):
     kinds = (kx.RelayKey, kx.RelayPads, kx.PadXor, kx.PadsCombined)
     return [one for one in seen if isinstance(one[2], kinds)]
+
+
+@pytest.mark.parametrize("trust", SCHEMES, ids=str)
+def test_a_direct_link_is_a_path_too(keynet, trust):
+    """In every scheme, and then the two ends alone could know the key."""
+    net = filled(keynet, trust, ("A", "D"), links=("AD",))
+    equal_keys(net)
+    assert all(not chunk.knowledge.known_to("BCEFG") for chunk in chunks(net, "D").values())
+
+
+def test_the_audit_trail_has_the_paths_of_a_batch(keynet):
+    """So that it is on record for each key, long after its chunk is used up."""
+    net = filled(keynet, Trust(paths=2), *THREE[:2])
+    step = net.managers["A"].request(99, ak.GetKeys(master="app-a", slaves=("app-d",)), net.now)
+    supplied = [write.event for write in step.writes if isinstance(write, Append) and write.event.step == "supplied"]
+    assert [event.note for event in supplied] == ["2 of A-B-D, A-C-D, ML-KEM-768"]
 
 
 @pytest.mark.parametrize("scheme", ["hop-by-hop", "xor-at-destination", "central"])
