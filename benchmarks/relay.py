@@ -29,7 +29,7 @@ from benchmarks import Result, processor_seconds
 from qit4n.adapters import tls
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.frames import Frames
-from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.errors import StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Send, Step

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from benchmarks import Result
 from benchmarks.peers import peers
 from qit4n.adapters.certificates import issue_all
-from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.cli.up import applications
 from qit4n.keys import combination
 from qit4n.keys.store import ChunkRecord, Put

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from qit4n.adapters.store import SQLiteStore, trail
+from qit4n.adapters.sqlite import SQLiteStore, trail
 from qit4n.errors import AuditError, StoreDamagedError, StoreError, StoreFullError
 from qit4n.keys.audit import AuditEvent, verify
 from qit4n.keys.store import Append, Erase, HeadRecord, HeldKeysRecord, Put
