@@ -72,3 +72,10 @@ def test_a_greedy_choice_is_taken_back():
     hops = {("A", "B"): 1, ("B", "C"): 1, ("C", "F"): 1, ("A", "C"): 3, ("B", "F"): 3}
     assert disjoint_paths(hops, "A", "F", 2) == (("A", "B", "F"), ("A", "C", "F"))
     assert disjoint_paths(hops, "A", "F", 1) == (("A", "B", "C", "F"),)
+
+
+def test_what_is_taken_back_is_refunded():
+    """Two paths beside the greedy one are together cheaper than the greedy one and a third, by the refund of a hop."""
+    hops = {("A", "B"): 1, ("B", "C"): 1, ("C", "F"): 1, ("A", "C"): 3, ("B", "F"): 3}
+    detour = {("A", "D"): 2, ("D", "E"): 1.5, ("E", "F"): 2}
+    assert disjoint_paths(hops | detour, "A", "F", 2) == (("A", "B", "F"), ("A", "C", "F"))

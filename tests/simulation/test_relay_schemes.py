@@ -6,9 +6,10 @@ import itertools
 import pytest
 from msgspec.structs import replace
 
+from qit4n.errors import ProtocolError
 from qit4n.keys.onetimepad import xor
 from qit4n.keys.step import Step
-from qit4n.keys.store import ChunkRecord
+from qit4n.keys.store import Append, ChunkRecord
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site, Trust
 from qit4n.refpoints import ak, ck, kx
 
@@ -145,6 +146,22 @@ def relayed(seen):
     return [one for one in seen if isinstance(one[2], kinds)]
 
 
+@pytest.mark.parametrize("trust", SCHEMES, ids=str)
+def test_a_direct_link_is_a_path_too(keynet, trust):
+    """In every scheme, and then the two ends alone could know the key."""
+    net = filled(keynet, trust, ("A", "D"), links=("AD",))
+    equal_keys(net)
+    assert all(not chunk.knowledge.known_to("BCEFG") for chunk in chunks(net, "D").values())
+
+
+def test_the_audit_trail_has_the_paths_of_a_batch(keynet):
+    """So that it is on record for each key, long after its chunk is used up."""
+    net = filled(keynet, Trust(paths=2), *THREE[:2])
+    step = net.managers["A"].request(99, ak.GetKeys(master="app-a", slaves=("app-d",)), net.now)
+    supplied = [write.event for write in step.writes if isinstance(write, Append) and write.event.step == "supplied"]
+    assert [event.note for event in supplied] == ["2 of A-B-D, A-C-D, ML-KEM-768"]
+
+
 @pytest.mark.parametrize("scheme", ["hop-by-hop", "xor-at-destination", "central"])
 @pytest.mark.parametrize(("threshold", "paths"), [(2, THREE[:2]), (3, THREE), (2, THREE)])
 def test_shares_over_disjoint_paths_make_equal_keys(keynet, scheme, threshold, paths):
@@ -169,7 +186,9 @@ def test_what_a_coalition_sees_is_what_the_record_says(keynet):
         watch(net.managers[site].relay, view)
     order(net, trust, *THREE[:2], target_bits=8 * 128)
     for name, chunk in chunks(net, "D").items():
-        one, other = (next(share for chunk_, share in views[site] if chunk_ == name)[64:] for site in "BC")
+        whole = [next(share for chunk_, share in views[site] if chunk_ == name) for site in "BC"]
+        assert len({share[:64] for share in whole} | {chunk.material[:64]}) == 3  # salts are used once
+        one, other = (share[64:] for share in whole)
         assert xor(one, other) == chunk.material
         assert chunk.material not in (one, other)
     assert chunks(net, "D")
@@ -277,27 +296,96 @@ def test_a_threshold_goes_on_beside_a_relay_that_alters(keynet):
     assert "path A-C-D altered" in pool_of(net, trust).last_refusal
 
 
-def test_a_byzantine_site_cannot_spoil_the_share_of_another_path(keynet):
-    """What B sends as share 2, or refuses for it, does not count: it is not on that path."""
-    trust = Trust(paths=2)
-    net = keynet(network(trust))
+@pytest.mark.parametrize("seed", range(8))
+def test_a_byzantine_site_cannot_spoil_the_share_of_another_path(keynet, seed):
+    """What B sends in place of share 2 does not count, whichever comes first: it came over another path."""
+    trust = Trust(paths=3, threshold=2)
+    net = keynet(network(trust), seed=seed)
     net.produce(16384)
     relay = net.managers["B"].relay
     original = relay._send_sealed
 
     def impostor(route, material):
-        return original(type(route)(route.chunk, 2, route.path, route.scheme, route.centre), bytes(len(material)))
+        return original(replace_share(route, 2), bytes(len(material)))
 
-    order(net, trust, *THREE[:2], target_bits=0)
-    pool = pool_of(net, trust)
     relay._send_sealed = impostor
-    order(net, trust, *THREE[:2], target_bits=8 * 128)
-    assert list(pool.altered) == []
-    flight = next(iter(pool.in_flight))
-    assert pool.in_flight[flight].good == [2]
-    refusal = kx.RelayRefused(chunk=flight, share=2, at="C", reason="none")
+    order(net, trust, *THREE)
+    equal_keys(net)
+    assert pool_of(net, trust).altered == {}
+
+
+def replace_share(route, share):
+    return type(route)(route.chunk, share, route.path, route.scheme, route.centre)
+
+
+def test_only_sites_on_a_path_can_refuse_its_share(keynet):
+    """B refuses a share that goes over C: nobody listens. C does: then it has failed."""
+    trust = Trust(paths=2)
+    net = filled(keynet, trust)
+    pool = ck.PoolOrder(peer="D", paths=THREE[:2], target_bits=8 * 128, trust=trust)
+    net.settle()
+    net.do("A", net.managers["A"].order(ck.RelayTable(version=1, pools=(pool,)), net.now))
+    offer = net.queues["A", "D"].pop(0)
+    net.do("D", net.managers["D"].receive("A", offer, net.now))
+    net.do("A", net.managers["A"].receive("D", net.queues["D", "A"].pop(0), net.now))
+    chunk = next(iter(pool_of(net, trust).in_flight))
+    refusal = kx.RelayRefused(chunk=chunk, share=2, at="C", reason="none")
     net.do("A", net.managers["A"].receive("B", refusal, net.now))
-    assert not pool.in_flight[flight].failed
+    assert chunk in pool_of(net, trust).in_flight
+    net.do("A", net.managers["A"].receive("C", refusal, net.now))
+    assert chunk not in pool_of(net, trust).in_flight
+    assert pool_of(net, trust).last_refusal == "C: none"
+
+
+@pytest.mark.parametrize("trust", SCHEMES, ids=str)
+@pytest.mark.parametrize("change", [{"chunk": "other"}, {"share": 2}, {"tag": bytes(16)}, {"path": ("A", "B", "D")}])
+def test_a_message_altered_between_sites_is_refused_and_spends_nothing_further(keynet, trust, change):
+    """The one-time tag covers every field, in all schemes: nothing goes on from B."""
+    net = keynet(network(trust, links=("AB", "BC", "CD", "BD"), combine=False))
+    net.produce(16384)
+    pool = ck.PoolOrder(peer="D", paths=(CHAIN,), target_bits=8 * 128, trust=trust)
+    net.do("A", net.managers["A"].order(ck.RelayTable(version=1, pools=(pool,)), net.now))
+    message = next(one for one in net.queues["A", "B"] if isinstance(one, kx.RelayKey | kx.RelayPads))
+    before = [stock.send.available_bytes for stock in net.managers["B"].kma.stocks.values()]
+    step = net.managers["B"].receive("A", replace(message, **change), net.now)
+    answer = [action.message for action in step.actions]
+    assert [type(one) for one in answer] == [kx.RelayRefused]
+    assert "fails authentication" in answer[0].reason
+    assert [stock.send.available_bytes for stock in net.managers["B"].kma.stocks.values()] == before
+
+
+PAD_XOR = kx.PadXor(chunk="c", share=1, path=CHAIN, centre=None, hop=1, bits=bytes(200))
+COMBINED = kx.PadsCombined(chunk="c", share=1, path=CHAIN, centre="G", bits=bytes(200))
+
+
+@pytest.mark.parametrize(
+    ("site", "peer", "message"),
+    [
+        ("D", "C", PAD_XOR),
+        ("C", "B", PAD_XOR),
+        ("D", "D", replace(PAD_XOR, hop=3)),
+        ("D", "B", replace(PAD_XOR, hop=-3)),
+        ("D", "B", replace(PAD_XOR, centre="G")),
+        ("D", "B", replace(PAD_XOR, path=())),
+        ("D", "B", replace(PAD_XOR, path=("A", "B", "A", "D"))),
+        ("D", "C", COMBINED),
+        ("C", "G", COMBINED),
+        ("D", "G", replace(COMBINED, path=("A", "Z", "D"))),
+    ],
+)
+def test_xors_of_others_or_at_the_wrong_place_are_refused(keynet, site, peer, message):
+    """A site speaks for its own hop only, the centre for all, and only where they are collected."""
+    net = keynet(network(XOR_AT_END))
+    with pytest.raises(ProtocolError):
+        net.managers[site].receive(peer, message, net.now)
+
+
+def test_an_xor_that_comes_twice_does_not_cancel_itself(keynet):
+    """The second is an error; what was collected stays."""
+    net = keynet(network(XOR_AT_END))
+    net.managers["D"].receive("B", PAD_XOR, net.now)
+    with pytest.raises(ProtocolError, match="twice"):
+        net.managers["D"].receive("B", PAD_XOR, net.now)
 
 
 def test_fewer_paths_than_needed_give_no_key_and_the_reason(keynet):

@@ -108,11 +108,14 @@ class EndToEndPools:
     # filling
 
     def fill(self, now: float) -> Step:
-        """Send chunks where pools are below target, one at a time to the pool that has the least."""
+        """Send chunks where pools are below target, one at a time to the pool that has the least.
+
+        In bytes, not in shares of the target: scarce key goes to all alike, large pools get what small ones leave.
+        """
         step = Step()
         open_ = [pool for pool in self.outgoing.values() if pool.paths and now >= pool.not_before]
         while open_:
-            pool = min(open_, key=lambda one: one.coming_bytes / max(one.target_bytes, 1))
+            pool = min(open_, key=lambda one: one.coming_bytes)
             if not pool.wants_more or not self._send_chunk(pool, now, step):
                 open_.remove(pool)
         return step

@@ -135,7 +135,9 @@ class KSA:
         local = remote.pop(self.site, ())
         batch, size = ak.new_batch(self._entropy), size_bits // 8
         values, known, step = self._cut(batch, request, remote, size)
-        step.tell("supplied", batch.hex(), len(values), request.master, *request.slaves)
+        step.tell(
+            "supplied", batch.hex(), len(values), request.master, *request.slaves, note="; ".join(map(str, known))
+        )
         if local:
             step.extend(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
         supply = Supply(number, batch, values, size, now + SUPPLY_LIMIT_S, set(remote), set(remote))

@@ -33,6 +33,11 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
         """For each share the sites, other than the ends, that could know it."""
         return tuple(path[1:-1] for path in self.paths)
 
+    def __str__(self) -> str:
+        """A few words for the audit trail, as ``2 of A-B-D, A-C-D, ML-KEM-768``."""
+        ways = ", ".join("-".join(path) for path in self.paths)
+        return f"{self.threshold} of {ways}" + (f", {self.combined}" if self.combined else "")
+
     def known_to(self, coalition: Iterable[str]) -> bool:
         """Whether these sites together could know the key."""
         sites = set(coalition)

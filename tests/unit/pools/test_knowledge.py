@@ -8,6 +8,12 @@ from hypothesis import strategies as st
 from qit4n.pools.knowledge import Knowledge
 
 
+def test_it_says_itself_in_a_few_words():
+    """As the audit trail has it with each batch of keys."""
+    known = Knowledge(paths=(("A", "B", "D"), ("A", "C", "D")), threshold=2, combined="ML-KEM-768")
+    assert str(known) == "2 of A-B-D, A-C-D, ML-KEM-768"
+
+
 def test_on_one_path_every_site_could_know_it():
     """The ends and each site on the way, and nobody else."""
     known = Knowledge(paths=(("A", "B", "C", "D"),), threshold=1)
