@@ -210,20 +210,6 @@ def test_kill_9_under_load_loses_no_acknowledged_key(network, pair, victim):
         assert network.fetch(slave, master, key_id) == {key_id: value}
 
 
-def test_no_supplied_key_is_in_any_file_or_log(network, pair):
-    """After keys were supplied, no byte string of them occurs in the state directory, in clear or as base64."""
-    master, slave = pair
-    got = network.get(master, slave, number=5)
-    network.fetch(slave, master, *list(got)[:2])
-    files = [file for file in network.state.rglob("*") if file.is_file()]
-    assert len(files) > 10
-    for file in files:
-        content = file.read_bytes()
-        for raw in got.values():
-            for form in (raw, base64.b64encode(raw), raw.hex().encode()):
-                assert form not in content, f"{file} holds a key"
-
-
 def test_the_memory_of_a_site_is_kept_off_the_disk(network):
     """No core dump of a site's process; its pages are locked where the log says so."""
     for site in network.status()["sites"]:

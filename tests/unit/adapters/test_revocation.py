@@ -202,6 +202,45 @@ async def test_a_resumed_session_of_a_revoked_certificate_is_refused(state):
             assert (await asyncio.to_thread(resumed, state, port, session))[0] == b""
 
 
+def shake(server, client_side):
+    """A TLS handshake in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client_side.wrap_bio(to_client, to_server, server_hostname="127.0.0.1"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for _ in range(4):
+        for end in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+
+
+@pytest.mark.parametrize("context", ["applications", "server", "client"])
+def test_the_handshake_itself_fails(state, context):
+    """Already OpenSSL refuses a revoked certificate: with a list that comes later, and with one found at the start."""
+
+    def hands(credentials):
+        if context == "client":
+            shake(Credentials(state / "sites" / "west").server, credentials.client)
+        else:
+            shake(getattr(credentials, context), client(state, "sites/west"))
+
+    credentials = Credentials(state / "sites" / "east")
+    hands(credentials)
+    certificates.revoke(state, "west")
+    credentials.check()
+    for one in (credentials, Credentials(state / "sites" / "east")):
+        with pytest.raises(ssl.SSLCertVerificationError, match="certificate revoked"):
+            hands(one)
+
+
+def test_a_name_of_two_holders_is_not_guessed_at(state):
+    """An application and a site of the same id: an error that says so."""
+    (state / "applications" / "app-east").rename(state / "applications" / "east")
+    with pytest.raises(CertificateError, match="an application and a site"):
+        certificates.revoke(state, "east")
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])
 async def test_a_list_that_is_older_or_none_changes_nothing(state, content, caplog):
     """What is revoked stays revoked when the file is damaged, taken away or an earlier version comes back."""

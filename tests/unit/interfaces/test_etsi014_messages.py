@@ -2,6 +2,7 @@
 
 import base64
 import json
+import uuid
 
 import msgspec
 import pytest
@@ -301,6 +302,38 @@ def test_key_values_survive_the_container(keys):
     assert [(one["key_ID"], base64.b64decode(one["key"], validate=True)) for one in found["keys"]] == [
         (str(one), value) for one, value in keys
     ]
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 70)), min_size=1, max_size=3), st.randoms())
+def test_containers_of_many_keys_read_as_those_of_one(batches, dice):
+    """However many keys a batch has and however long they are: the ids and values, in order, as JSON."""
+    made = tuple(
+        ak.KSAKeys(ids=dice.randbytes(16 * number), values=dice.randbytes(size * number), size=size)
+        for number, size in batches
+    )
+    found = json.loads(etsi014.format_reply(ak.SuppliedKeys(batches=made))[1])["keys"]
+    wanted = [pair for batch in made for pair in batch.each()]
+    assert [uuid.UUID(one["key_ID"]).bytes for one in found] == [key_id for key_id, _ in wanted]
+    assert [base64.b64decode(one["key"], validate=True) for one in found] == [value for _, value in wanted]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (ID[:-1], ID + "0"),
+        (ID + ID[0], ID[1:]),
+        (ID[:-2] + "  ", ID),
+        (ID[:-2] + " 0", ID),
+        (ID[:-3] + "  " + ID[0], ID),
+        (ID[:8] + ID[9:18] + "--" + ID[19:], ID),
+        (ID, ID[:9] + "-" + ID[9:13] + ID[14:]),
+    ],
+)
+def test_errors_in_two_ids_do_not_make_up_for_each_other(pair):
+    """Each id is of the form by itself: one too short beside one too long, a hyphen too early, a blank."""
+    body = {"key_IDs": [{"key_ID": text} for text in pair]}
+    assert refusal(call="alice/dec_keys", body=body, caller="bob")[:2] == (400, "a key_ID shall be a UUID")
 
 
 def test_ignored_options_are_named_beside_the_keys():
