@@ -1,183 +1,170 @@
-"""The SQLite store: durable, encrypted, honest about damage."""
+"""What every key store promises, on SQLite and on a real PostgreSQL server."""
 
+import itertools
 import sqlite3
+from contextlib import closing
 
+import psycopg
 import pytest
 
-from qit4n.adapters.sqlite import SQLiteStore, trail
-from qit4n.errors import AuditError, StoreDamagedError, StoreError, StoreFullError
+from qit4n.adapters import postgres, sqlite
+from qit4n.errors import AuditError, StoreError
 from qit4n.keys.audit import AuditEvent, verify
 from qit4n.keys.store import Append, Erase, HeadRecord, HeldKeysRecord, Put
 
 KEY = bytes(range(32))
 SECRET = b"a-secret-that-must-not-show-up!!"
+EVENT = AuditEvent(at=1.0, step="held", subject="b", bits=8)
+SITES = itertools.count()
 
 
 def held(key, value=SECRET):
     return HeldKeysRecord(key=key, values=value, size=32, master="m", slaves=("s",), waiting=(b"\x01",))
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "store.db"
+class OnSQLite:
+    """One store file."""
+
+    def __init__(self, directory, _server):
+        self.path = directory / "store.db"
+
+    def open(self):
+        return sqlite.SQLiteStore(self.path, KEY)
+
+    def trail(self):
+        return sqlite.trail(self.path, KEY)
+
+    def execute(self, statement):
+        with closing(sqlite3.connect(self.path)) as raw, raw:
+            return raw.execute(statement).fetchall()
 
 
-def test_what_was_committed_is_there_after_reopening(path):
+class OnPostgres:
+    """One schema of the server."""
+
+    def __init__(self, directory, server):
+        self.conninfo, self.site, self.keys = server.conninfo, f"Site.{next(SITES)}", directory / "store.wrapping"
+
+    def open(self):
+        return postgres.PostgresStore(self.conninfo, self.site, KEY, self.keys)
+
+    def trail(self):
+        return postgres.trail(self.conninfo, self.site, KEY, self.keys)
+
+    def execute(self, statement):
+        with psycopg.connect(self.conninfo) as raw:
+            raw.execute(f'SET search_path TO "{self.site}"')
+            found = raw.execute(statement)
+            return found.fetchall() if found.description else []
+
+
+@pytest.fixture(params=[OnSQLite, OnPostgres])
+def place(request, tmp_path):
+    """Where a store is kept."""
+    server = request.getfixturevalue("postgres_server") if request.param is OnPostgres else None
+    return request.param(tmp_path, server)
+
+
+def test_what_was_committed_is_there_after_reopening(place):
     """Records survive, in the order of their first put; erased ones do not."""
-    store = SQLiteStore(path, KEY)
+    store = place.open()
     store.commit([Put(held("b")), Put(held("a")), Put(HeadRecord(key="b", position=3))])
     store.commit([Put(held("b", b"new")), Put(held("c")), Erase(HeldKeysRecord.kind, "a")])
     store.close()
-    again = SQLiteStore(path, KEY)
+    again = place.open()
     assert [(record.key, record.values) for record in again.load(HeldKeysRecord)] == [("b", b"new"), ("c", SECRET)]
     assert [record.position for record in again.load(HeadRecord)] == [3]
+    assert again.damaged == set()
     again.close()
 
 
-def test_a_commit_is_all_or_nothing(path):
-    """When one write of a commit fails, none of it is there."""
-    store = SQLiteStore(path, KEY)
-    with pytest.raises(AttributeError):
-        store.commit([Put(held("a")), object()])
+def test_a_commit_is_all_or_nothing(place):
+    """The database refuses the last statement of a commit: nothing of it is there, and the next one works."""
+    store = place.open()
+    place.execute("INSERT INTO audit (number, body, hash) VALUES (1, '', '')")
+    with pytest.raises(StoreError):
+        store.commit([Put(held("a")), Append(EVENT)])
     assert list(store.load(HeldKeysRecord)) == []
-    store.commit([Put(held("b"))])
+    place.execute("DELETE FROM audit")
+    store.commit([Put(held("b")), Append(EVENT)])
     assert [record.key for record in store.load(HeldKeysRecord)] == ["b"]
     store.close()
 
 
-def test_no_key_in_clear_on_the_disk(path):
-    """Neither the database nor its write-ahead log contains the value."""
-    store = SQLiteStore(path, KEY)
+def test_the_last_write_to_a_record_in_a_commit_counts(place):
+    """A head that moves with each of many requests; a record that comes and goes in one commit."""
+    store = place.open()
+    heads = [Put(HeadRecord(key="h", position=number)) for number in range(500)]
+    store.commit([*heads, Put(held("a")), Erase(HeldKeysRecord.kind, "a"), Put(held("b"))])
+    assert [record.position for record in store.load(HeadRecord)] == [499]
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["b"]
+    store.close()
+
+
+def test_erasing_takes_the_wrapping_too(place):
+    """No row of either table is left."""
+    store = place.open()
     store.commit([Put(held("a"))])
-    on_disk = b"".join(file.read_bytes() for file in path.parent.iterdir())
-    assert len(on_disk) > 1000
-    assert SECRET not in on_disk
-    store.close()
-    assert SECRET not in path.read_bytes()
-
-
-def test_only_the_owner_can_read_the_file(path):
-    """The file is readable by its owner only."""
-    SQLiteStore(path, KEY).close()
-    assert path.stat().st_mode & 0o077 == 0
-
-
-def test_durability_settings_are_in_force(path):
-    """Write-ahead log with full synchronisation: an answered commit survives a power cut."""
-    store = SQLiteStore(path, KEY)
-    assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert store._database.execute("PRAGMA secure_delete").fetchone() == (1,)
+    assert len(place.execute("SELECT * FROM wrapping")) == 1
+    store.commit([Erase(HeldKeysRecord.kind, "a"), Erase(HeldKeysRecord.kind, "never there")])
+    assert place.execute("SELECT * FROM wrapping") == place.execute("SELECT * FROM record") == []
     store.close()
 
 
-def test_a_record_under_another_key_or_altered_is_left_out_and_named(path):
-    """A flipped bit or swapped row costs that record only, and it is named."""
-    store = SQLiteStore(path, KEY)
-    store.commit([Put(held("a")), Put(held("b")), Put(held("c"))])
+def test_swapped_records_and_wrappings_are_left_out_and_named(place):
+    """A body or a wrapping under another key: that record only is damaged."""
+    store = place.open()
+    store.commit([Put(held(name)) for name in "abcd"])
+    place.execute("UPDATE record SET body = (SELECT body FROM record WHERE key = 'a') WHERE key = 'b'")
+    place.execute("UPDATE wrapping SET wrapped = (SELECT wrapped FROM wrapping WHERE key = 'a') WHERE key = 'c'")
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["a", "d"]
+    assert store.damaged == {("held-keys", "b"), ("held-keys", "c")}
     store.close()
-    with sqlite3.connect(path) as raw:
-        body = raw.execute("SELECT body FROM record WHERE key = 'a'").fetchone()[0]
-        raw.execute("UPDATE record SET body = ? WHERE key = 'b'", (body,))
-    raw.close()
-    again = SQLiteStore(path, KEY)
-    assert [record.key for record in again.load(HeldKeysRecord)] == ["a", "c"]
-    assert again.damaged == {("held-keys", "b")}
+
+
+def test_each_opening_renews_all_wrappings(place):
+    """Other bytes, the same records."""
+    store = place.open()
+    store.commit([Put(held("a")), Put(held("b"))])
+    before = place.execute("SELECT wrapped FROM wrapping ORDER BY key")
+    store.close()
+    again = place.open()
+    after = place.execute("SELECT wrapped FROM wrapping ORDER BY key")
+    assert not set(before) & set(after)
+    assert [record.values for record in again.load(HeldKeysRecord)] == [SECRET, SECRET]
     again.close()
 
 
-def test_a_file_that_is_no_store_is_named_with_the_fix(path):
-    """A damaged file is refused with a sentence that says what to do."""
-    path.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreDamagedError, match=r"store\.db is damaged .* move it away"):
-        SQLiteStore(path, KEY)
-
-
-def test_a_full_disk_is_named_and_loses_nothing(path):
-    """When there is no space the commit fails whole, and what was there stays."""
-    store = SQLiteStore(path, KEY)
-    store.commit([Put(held("a"))])
-    store._database.execute("PRAGMA max_page_count=12")
-    with pytest.raises(StoreFullError, match="the disk is full"):
-        store.commit([Put(held(f"k{number}", bytes(4000))) for number in range(20)])
-    assert [record.key for record in store.load(HeldKeysRecord)] == ["a"]
-    store._database.execute("PRAGMA max_page_count=100000")
-    store.commit([Put(held("b"))])
-    assert [record.key for record in store.load(HeldKeysRecord)] == ["a", "b"]
+def test_no_key_in_clear_in_any_row(place):
+    """What the database sees of a record with material is ciphertext."""
+    store = place.open()
+    store.commit([Put(held("a")), Append(EVENT)])
+    rows = [row for table in ("record", "wrapping", "audit") for row in place.execute("SELECT * FROM " + table)]
+    assert len(rows) == 4
+    assert all(SECRET not in bytes(value) for row in rows for value in row if isinstance(value, bytes))
     store.close()
 
 
-def test_two_processes_cannot_own_one_store(path):
-    """The second one to open it is refused."""
-    store = SQLiteStore(path, KEY)
-    with pytest.raises(StoreError, match="in use by another process"):
-        SQLiteStore(path, KEY)
-    store.close()
-    SQLiteStore(path, KEY).close()
-
-
-EVENT = AuditEvent(at=1.0, step="held", subject="b", bits=8)
-
-
-def test_the_audit_trail_goes_with_its_commit(path):
-    """Events of a commit are one row; a failed commit leaves none; reopening goes on with the chain."""
-    store = SQLiteStore(path, KEY)
+def test_the_audit_trail_goes_with_its_commit(place):
+    """Events of a commit are one row; reopening goes on with the chain; it can be read while the store is in use."""
+    store = place.open()
     store.commit([Append(EVENT), Put(held("a")), Append(EVENT)])
-    with pytest.raises(AttributeError):
-        store.commit([Append(EVENT), object()])
     store.close()
-    again = SQLiteStore(path, KEY)
+    again = place.open()
     again.commit([Append(EVENT)])
-    with trail(path, KEY) as (found, head):  # while it is in use
+    with place.trail() as (found, head):
         rows = list(found)
     assert [len(row.events()) for row in rows] == [2, 1]
     assert verify(rows, head) == 2
     again.close()
 
 
-def test_a_trail_that_was_touched_in_the_database_is_noticed(path):
-    """Changed, or cut at the end: the check names the row."""
-    store = SQLiteStore(path, KEY)
+def test_a_trail_that_was_cut_short_is_noticed(place):
+    """The last row is gone."""
+    store = place.open()
     for _ in range(3):
         store.commit([Append(EVENT)])
+    place.execute("DELETE FROM audit WHERE number = 3")
+    with place.trail() as (rows, head), pytest.raises(AuditError, match="ends with row 2"):
+        verify(rows, head)
     store.close()
-    for statement, row in (
-        ("UPDATE audit SET body = replace(body, 'held', 'sold') WHERE number = 2", "row 2"),
-        ("DELETE FROM audit WHERE number = 3", "ends with row 2"),
-    ):
-        with sqlite3.connect(path) as raw:
-            before = raw.execute("SELECT * FROM audit").fetchall()
-            raw.execute(statement)
-        with trail(path, KEY) as (rows, head), pytest.raises(AuditError, match=row):
-            verify(rows, head)
-        with sqlite3.connect(path) as raw:
-            raw.execute("DELETE FROM audit")
-            raw.executemany("INSERT INTO audit VALUES (?, ?, ?)", before)
-        raw.close()
-
-
-def test_erased_records_stay_closed_in_a_copy_of_the_database(path, tmp_path):
-    """A copy of the files from before the erasure opens nothing once the store was opened again."""
-    store = SQLiteStore(path, KEY)
-    store.commit([Put(held("a"))])
-    backup = tmp_path / "backup.db"
-    with sqlite3.connect(backup) as copy:
-        store._database.backup(copy)
-    copy.close()
-    store.commit([Erase(HeldKeysRecord.kind, "a")])
-    store.close()
-    SQLiteStore(path, KEY).close()
-    path.with_suffix(".wrapping").rename(tmp_path / "backup.wrapping")
-    old = SQLiteStore(backup, KEY)
-    assert list(old.load(HeldKeysRecord)) == []
-    assert old.damaged == {("held-keys", "a")}
-    old.close()
-
-
-def test_a_store_of_another_version_is_refused_and_left_as_it_is(path):
-    """No guessing: the sentence says what to do."""
-    with sqlite3.connect(path) as raw:
-        raw.execute("CREATE TABLE record (number INTEGER PRIMARY KEY)")
-    raw.close()
-    with pytest.raises(StoreDamagedError, match="another version of qit4n"):
-        SQLiteStore(path, KEY)
