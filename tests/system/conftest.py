@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -120,7 +121,7 @@ def read_line(process, limit_s):
 @pytest.fixture
 def start(tmp_path):
     """Start networks: ``start("secoqc", "--eavesdrop", ...)``; all are stopped at the end."""
-    running = []
+    running, states = [], []
 
     def make(network, *options, ports=80, limit_s=120, state=None, wait=True):
         state = state or tmp_path / f"state-{len(running)}"
@@ -133,6 +134,7 @@ def start(tmp_path):
                 [*command, *options], stdout=subprocess.PIPE, stderr=log if not wait else subprocess.PIPE, text=True
             )
         running.append(process)
+        states.append(state)
         applications = json.loads(read_line(process, limit_s))["applications"] if wait else {}
         return Running(process, state, applications, time.monotonic() - began)
 
@@ -149,6 +151,8 @@ def start(tmp_path):
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+    for state in states:  # as root the data of PostgreSQL are not below the state directory
+        shutil.rmtree((state / "postgres" / "data").resolve(), ignore_errors=True)
 
 
 @pytest.fixture

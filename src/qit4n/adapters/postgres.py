@@ -6,14 +6,19 @@ Rules it keeps:
 - The owner holds a session-level advisory lock *in the very session that commits*. When the session is gone, so is the
   lock; a process that lost its session cannot write any more, whatever it still believes (fencing).
 - A replica that waits for the lock looks at the owner's session. One that has not stirred for
-  :data:`SILENCE_LIMIT_S`, stopped or cut off, is ended by the server, and the lock is free.
+  :data:`SILENCE_LIMIT_S`, stopped or cut off, is ended by the server, and the lock is free. Its process is ended too
+  if it is on the same machine.
 - Records are sealed as ``adapters/sealing.py`` says: the server sees identifiers and amounts.
 """
 
 import contextlib
 import hashlib
+import os
+import signal
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +34,7 @@ from qit4n.keys.store import AuditHeadRecord
 
 SILENCE_LIMIT_S = 1.5
 POLL_S = 0.05
+BEAT_S = 0.3
 OPTIONS: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 2}
 OLDEST_SERVER = 150_000
 DISK_FULL = "53100"
@@ -58,8 +64,10 @@ LOAD = (
     "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = %s ORDER BY record.number"
 )
 HOLDER = """
-SELECT pid, extract(epoch FROM clock_timestamp() - state_change)::float8 FROM pg_locks JOIN pg_stat_activity USING (pid)
+SELECT pid, application_name, extract(epoch FROM clock_timestamp() - state_change)::float8
+FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s
+    AND state <> 'active'
 """
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -68,23 +76,30 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 class PostgresStore(SealedStore):
     """A :class:`qit4n.keys.store.Store` in one schema of a database."""
 
-    def __init__(self, conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> None:
+    def __init__(
+        self, conninfo: str, site: str, key: bytes, wrapping_keys: Path, waiting: Callable[[], None] = lambda: None
+    ) -> None:
         """Wait until this process owns the store of ``site``, then open it under its store key.
+
+        ``waiting`` is called while another process owns it, and may raise to give up.
 
         Raises:
             StoreError: the server cannot be reached, or does not promise durability.
         """
         self._site = site
+        self._closed = threading.Event()
+        self._one_at_a_time = threading.Lock()
         with _errors(site):
             self._database = _connect(conninfo, site)
         try:
             with _errors(site):
                 self._require_durability()
-                self._wait_for_lock()
+                self._wait_for_lock(waiting)
+                self._beat()
                 fresh = self._prepare()
             super().__init__(Sealing(key, wrapping_keys, fresh=fresh))
         except BaseException:
-            self._database.close()
+            self.close()
             raise
 
     def _require_durability(self) -> None:
@@ -96,13 +111,26 @@ class PostgresStore(SealedStore):
                 raise StoreError(f"the PostgreSQL server has {name} off: keys could be given twice after a power cut")
         self._database.execute("SET synchronous_commit = on")
 
-    def _wait_for_lock(self) -> None:
+    def _wait_for_lock(self, waiting: Callable[[], None]) -> None:
         number = _lock_number(self._site)
         while self._database.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone() != (True,):
-            for pid, silence_s in self._database.execute(HOLDER, (number,)).fetchall():
+            waiting()
+            for backend, name, silence_s in self._database.execute(HOLDER, (number,)).fetchall():
                 if silence_s > SILENCE_LIMIT_S:
-                    self._database.execute("SELECT pg_terminate_backend(%s)", (pid,))
+                    self._database.execute("SELECT pg_terminate_backend(%s)", (backend,))
+                    _end(name)
             time.sleep(POLL_S)
+
+    def _beat(self) -> None:
+        """Stir now and then while the process lives, so that no replica takes it for dead."""
+
+        def stir() -> None:
+            with contextlib.suppress(psycopg.Error):
+                while not self._closed.wait(BEAT_S):
+                    with self._one_at_a_time:
+                        self._database.execute("SELECT 1")
+
+        threading.Thread(target=stir, name="beat", daemon=True).start()
 
     def _prepare(self) -> bool:
         """Make the schema; whether there was none."""
@@ -128,7 +156,12 @@ class PostgresStore(SealedStore):
         return audit.AuditRow(*row) if row else None
 
     def _write(self, changes: Changes) -> None:
-        with _errors(self._site), self._database.transaction(), self._database.pipeline():
+        with (
+            self._one_at_a_time,
+            _errors(self._site),
+            self._database.transaction(),
+            self._database.pipeline(),
+        ):
             for statement, rows in ((PUT, changes.bodies), (WRAP, changes.wrappings)):
                 if rows:
                     self._database.execute(statement, [list(column) for column in zip(*rows, strict=True)])
@@ -141,12 +174,13 @@ class PostgresStore(SealedStore):
                 self._database.execute("INSERT INTO audit (number, body, hash) VALUES (%s, %b, %b)", row)
 
     def check(self) -> None:
-        """Stir, so that no replica takes this owner for dead; also shows when the session is gone."""
-        with _errors(self._site):
+        """Ask the server something: an error when the session is gone."""
+        with self._one_at_a_time, _errors(self._site):
             self._database.execute("SELECT 1")
 
     def close(self) -> None:
         """End the session, and with it the ownership."""
+        self._closed.set()
         self._database.close()
 
 
@@ -168,7 +202,21 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
 
 
 def _connect(conninfo: str, site: str) -> Connection:
-    return psycopg.connect(conninfo, autocommit=True, application_name=f"qit4n {site}", **OPTIONS)
+    return psycopg.connect(conninfo, autocommit=True, application_name=_name(site), **OPTIONS)
+
+
+def _name(site: str) -> str:
+    """What the server knows a session by: site, machine and process, within 63 bytes."""
+    return f"qit4n/{os.getpid()}/{socket.gethostname()[:20]}/{site}"[:63]
+
+
+def _end(name: str) -> None:
+    """End the process of a silent session if it is on this machine: stopped, it would keep the site's addresses."""
+    _, pid, machine, _ = (name + "///").split("/", 3)
+    if machine == socket.gethostname()[:20] and pid.isdecimal() and int(pid) != os.getpid():
+        with contextlib.suppress(OSError):
+            if b"qit4n" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def _search_path(site: str) -> sql.Composed:

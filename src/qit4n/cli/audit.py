@@ -13,10 +13,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from qit4n.adapters.sealing import read_store_key
-from qit4n.adapters.sqlite import trail
+from qit4n.adapters.sealedstore import Trail
+from qit4n.adapters.stores import open_trail
 from qit4n.errors import AuditError, UnknownNetworkError
-from qit4n.keys.audit import AuditEvent, AuditRow
+from qit4n.keys.audit import AuditEvent
 from qit4n.keys.audit import verify as verify_rows
 from qit4n.node.processes import network_of, state_directory
 
@@ -25,12 +25,11 @@ State = Annotated[Path | None, typer.Option(help="state directory of the network
 
 
 @contextmanager
-def _trail(state: Path, site: str) -> Iterator[tuple[Iterator[AuditRow], tuple[int, bytes]]]:
+def _trail(state: Path, site: str) -> Iterator[Trail]:
     names = [one.id for one in network_of(state).sites]
     if site not in names:
         raise UnknownNetworkError(f"the network has no site {site}; its sites: {', '.join(names)}")
-    directory = state / "sites" / site
-    with trail(directory / "store.db", read_store_key(directory / "store.key")) as found:
+    with open_trail(state, site) as found:
         yield found
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,12 +31,18 @@ def up(
     eavesdrop: Annotated[
         list[str] | None, typer.Option(metavar="LINK=SHARE", help="emulate intercept-resend on a share of the pulses")
     ] = None,
+    replicas: Annotated[
+        int, typer.Option(min=1, help="processes per site, one serves and the others stand by; needs PostgreSQL")
+    ] = 1,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="CONNINFO", help="a PostgreSQL server for replicas, instead of a private one")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="one line of JSON when keys flow; then run on")] = False,
 ) -> None:
     """Start all processes of a network, restart what dies, stop all on Ctrl-C."""
     described = _changed(load(network), base_port, eavesdrop or [])
     directory = state or state_root() / described.name
-    run_until_stopped(_up(described, directory.resolve(), json_=json_))
+    run_until_stopped(_up(described, directory.resolve(), replicas=replicas, postgres=postgres, json_=json_))
 
 
 def _changed(network: Network, base_port: int | None, eavesdrop: list[str]) -> Network:
@@ -66,10 +73,11 @@ def prepare(network: Network, state: Path) -> None:
     issue_all(network, state)
 
 
-async def _up(network: Network, state: Path, *, json_: bool) -> None:
+async def _up(network: Network, state: Path, *, replicas: int, postgres: str | None, json_: bool) -> None:
     screen = Console(stderr=True, soft_wrap=True, highlight=False)
     prepare(network, state)
-    supervisor = Supervisor(network, state, told=lambda text: screen.print(f"  {text}"))
+    told: Callable[[str], None] = lambda text: screen.print(f"  {text}")  # noqa: E731
+    supervisor = Supervisor(network, state, told, replicas=replicas, postgres=postgres)
     screen.print(
         f"network [bold]{network.name}[/]: {len(network.sites)} sites, {len(network.links)} links; state {state}"
     )

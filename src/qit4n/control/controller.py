@@ -128,6 +128,7 @@ class Controller:
             memory_bytes=report.memory_bytes,
             unclaimed_keys=report.unclaimed_keys,
             fault=report.fault,
+            replica=report.replica,
         )
 
     def _link_report(self, site: str, link: str) -> ck.LinkReport | None:

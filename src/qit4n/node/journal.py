@@ -10,9 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from qit4n.adapters.sealedstore import SealedStore
 from qit4n.errors import StoreError
 from qit4n.keys.step import Action, Step
-from qit4n.keys.store import Store, Write
+from qit4n.keys.store import Write
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Perform(Protocol):
 class Journal:
     """Commits steps of one store in order."""
 
-    def __init__(self, store: Store, perform: Perform, failed: Callable[[StoreError], None]) -> None:
+    def __init__(self, store: SealedStore, perform: Perform, failed: Callable[[StoreError], None]) -> None:
         """``failed`` is called when a commit failed: all steps of it, and those that wait, are lost."""
         self._store = store
         self._perform = perform
@@ -73,6 +74,14 @@ class Journal:
                     self._perform(action)
                 if done is not None and not done.done():
                     done.set_result(None)
+
+    async def check(self) -> None:
+        """Whether this process still owns the store.
+
+        Raises:
+            StoreError: it does not.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.check)
 
     async def _commit(self, writes: list[Write]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, writes)

@@ -10,8 +10,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import yaml
+
 from qit4n.errors import NotReadyError, UnknownNetworkError
-from qit4n.network.file import load
 from qit4n.network.model import Network
 
 NETWORK_FILE = "network.yaml"
@@ -44,8 +46,18 @@ def state_directory(state: Path | None) -> Path:
 
 
 def network_of(state: Path) -> Network:
-    """The network whose state a directory keeps."""
-    return load(str(state / NETWORK_FILE))
+    """The network whose state a directory keeps.
+
+    The file was checked in full when it was put there: only if it does not fit any more is it checked again. The check
+    takes longer than the rest of the start of a process.
+    """
+    file = state / NETWORK_FILE
+    try:
+        return msgspec.yaml.decode(file.read_bytes(), type=Network)
+    except (OSError, msgspec.MsgspecError, yaml.YAMLError):
+        from qit4n.network.file import load  # noqa: PLC0415 - see above
+
+        return load(str(file))
 
 
 def claim(state: Path) -> None:

@@ -12,8 +12,7 @@ from qit4n.adapters import http014, tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
-from qit4n.adapters.sealing import read_store_key
-from qit4n.adapters.sqlite import SQLiteStore
+from qit4n.adapters.sealedstore import SealedStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
@@ -33,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TIMER_S = 0.2
 MARK_S = 1.0
+CHECK_S = 0.3
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
 REPORT_S = 0.25
 RETRY_S = 0.2
@@ -41,8 +41,8 @@ RETRY_S = 0.2
 class SiteProcess:
     """Everything of one site, run until cancelled."""
 
-    def __init__(self, network: Network, site: str, state: Path) -> None:
-        """Open the store and read the certificates of ``state``/sites/``site``; bind nothing yet."""
+    def __init__(self, network: Network, site: str, state: Path, store: SealedStore, replica: int = 0) -> None:
+        """Load ``store``, which this process owns, and the certificates of the site; bind nothing yet."""
         self._network = network
         self._site = site
         self._directory = state / "sites" / site
@@ -50,7 +50,8 @@ class SiteProcess:
         self._started_at = self._clock.now()
         self._credentials = Credentials(self._directory)
         self._mark = Mark(self._directory / "store.mark")
-        self._store = SQLiteStore(self._directory / "store.db", read_store_key(self._directory / "store.key"))
+        self._store = store
+        self._replica = replica
         self._journal = Journal(self._store, self._perform, self._store_failed)
         self._damage = ""
         self._table = ck.RelayTable(version=0, pools=())
@@ -90,6 +91,7 @@ class SiteProcess:
                     self._timer(),
                     self._credentials.watch(),
                     self._keep_mark(),
+                    self._keep_store(),
                     self._report_for_ever(),
                     *(peer.run() for peer in self._peers.values()),
                     *(module.run() for module in self._modules.values()),
@@ -137,6 +139,12 @@ class SiteProcess:
         while True:
             await asyncio.sleep(TIMER_S)
             self._submit(self._manager.timer(self._clock.now()))
+
+    async def _keep_store(self) -> None:
+        """End this process when another one owns the store."""
+        while True:
+            await asyncio.sleep(CHECK_S)
+            await self._journal.check()
 
     async def _keep_mark(self) -> None:
         """Write down every second how far the store certainly is."""
@@ -233,6 +241,7 @@ class SiteProcess:
         return ck.SiteReport(
             site=self._site,
             pid=os.getpid(),
+            replica=self._replica,
             started_at=self._started_at,
             memory_bytes=memory_bytes(),
             links=tuple(

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qit4n.adapters.postgresserver import PostgresServer
+from qit4n.adapters.stores import share, shared_in
 from qit4n.errors import AddressInUseError, QitError, StoreError
 from qit4n.network.model import Network
 from qit4n.node.controller import ask_status
@@ -91,12 +93,33 @@ def _reason(code: int) -> str:
 class Supervisor:
     """All processes of one network."""
 
-    def __init__(self, network: Network, state: Path, told: Callable[[str], None]) -> None:
-        """``told`` takes sentences for the person at the terminal."""
+    def __init__(
+        self,
+        network: Network,
+        state: Path,
+        told: Callable[[str], None],
+        *,
+        replicas: int = 1,
+        postgres: str | None = None,
+    ) -> None:
+        """``told`` takes sentences for the person at the terminal.
+
+        Several ``replicas`` of a site share a PostgreSQL store: on the server ``postgres`` (how to connect), or on a
+        private one.
+
+        Raises:
+            StoreError: replicas are not possible here.
+        """
         self._network = network
         self._state = state
         self._told = told
-        names = [("controller", ("controller",)), *((f"site {s.id}", ("node", s.id)) for s in network.sites)]
+        private = state / "postgres"
+        postgres = postgres or (None if private.exists() else shared_in(state))
+        shared = replicas > 1 or postgres is not None or private.exists()
+        self._server = PostgresServer(private) if shared and postgres is None else None
+        if shared:
+            share(state, self._server.conninfo if self._server else str(postgres))
+        names = [("controller", ("controller",)), *_sites(network, replicas, shared=shared)]
         logs = state / "logs"
         logs.mkdir(exist_ok=True)
         self.children = [
@@ -110,6 +133,9 @@ class Supervisor:
         await self._check_ports()
         watches: list[asyncio.Task[None]] = []
         try:
+            if self._server is not None:
+                await asyncio.to_thread(self._server.start)
+                watches.append(asyncio.create_task(self._watch_server(self._server)))
             for child in self.children:
                 await child.start()
                 watches.append(asyncio.create_task(child.watch(self._told)))
@@ -119,6 +145,16 @@ class Supervisor:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
             await asyncio.gather(*(child.stop() for child in self.children))
+            if self._server is not None:
+                await asyncio.to_thread(self._server.stop)
+
+    async def _watch_server(self, server: PostgresServer) -> None:
+        """Restart the private PostgreSQL server when it ends."""
+        while server.process is not None:
+            await asyncio.sleep(POLL_S)
+            if server.process.poll() is not None:
+                self._told("the PostgreSQL server ended; restarting it")
+                await asyncio.to_thread(server.start)
 
     async def _check_ports(self) -> None:
         wanted = [("the controller", self._network.controller_host, self._network.controller_port())]
@@ -161,6 +197,17 @@ class Supervisor:
         for child in self.children:
             if child.restarts > 2 and child.fatal:  # noqa: PLR2004 - three starts with the same end
                 raise StoreError(f"{child.name} does not start: {child.fatal} (log: {child.log_file})")
+
+
+def _sites(network: Network, replicas: int, *, shared: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and arguments of each process of a site."""
+    if not shared:
+        return [(f"site {site.id}", ("node", site.id)) for site in network.sites]
+    return [
+        (f"site {site.id} replica {number}", ("node", site.id, "--replica", str(number)))
+        for number in range(1, replicas + 1)
+        for site in network.sites
+    ]
 
 
 def is_ready(network: Network, status: mc.NetworkStatus) -> bool:

@@ -41,6 +41,7 @@ class SiteReport(Message, frozen=True, kw_only=True):
     unclaimed_keys: int = 0
     relayed_bits_for_others: int = 0
     fault: str = ""
+    replica: int = 0
 
 
 class PoolOrder(Message, frozen=True, kw_only=True):

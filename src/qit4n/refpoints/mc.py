@@ -63,7 +63,7 @@ class PoolStatus(Message, frozen=True, kw_only=True):
 
 
 class SiteStatus(Message, frozen=True, kw_only=True):
-    """A site process; ``up`` is False when it has not reported for some seconds."""
+    """A site process; ``up`` is False when it has not reported for some seconds. ``replica`` 0 is the only one."""
 
     site: str
     up: bool
@@ -72,6 +72,7 @@ class SiteStatus(Message, frozen=True, kw_only=True):
     memory_bytes: int
     unclaimed_keys: int
     fault: str = ""
+    replica: int = 0
 
 
 class NetworkStatus(Message, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What is special about the store on PostgreSQL: one owner, fenced by its session."""
 
+import os
 import threading
 import time
 
@@ -37,8 +38,8 @@ def in_background(make):
 
 def end_sessions(server, name):
     with psycopg.connect(server.conninfo, autocommit=True) as raw:
-        statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
-        raw.execute(statement, (f"qit4n {name}",))
+        statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s"
+        raw.execute(statement, (f"qit4n/{os.getpid()}/%/{name[:10]}%",))
 
 
 def test_a_second_process_waits_until_the_first_is_gone(opened):
@@ -67,25 +68,36 @@ def test_who_lost_the_session_cannot_write(opened, postgres_server, request):
 
 
 def test_an_owner_that_does_not_stir_is_ended(opened):
-    """A stopped process holds its session, but not for long: the waiting one gets the store."""
+    """A process that is stopped holds its session, but not for long: the waiting one gets the store."""
     first = opened()
+    first._closed.set()  # as if all its threads stood still
     second = opened()
     with pytest.raises(StoreLostError):
         first.commit([Put(HeadRecord(key="h", position=1))])
     second.check()
 
 
-def test_an_owner_that_stirs_is_left_alone(opened):
-    """A process without anything to write says so; nobody takes its store."""
+def test_an_owner_that_has_nothing_to_write_is_left_alone(opened):
+    """An idle process stirs by itself; nobody takes its store."""
     first = opened()
     thread, found = in_background(opened)
-    for _ in range(25):
-        first.check()
-        time.sleep(0.1)
+    time.sleep(2.5)
     assert found == []
     first.close()
     thread.join(5)
     assert len(found) == 1
+
+
+def test_who_waits_can_give_up(opened, postgres_server, tmp_path, request):
+    """A standby that is told to stop does not wait for ever."""
+    first = opened()
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        PostgresStore(postgres_server.conninfo, request.node.name, KEY, tmp_path / "store.wrapping", stop)
+    first.check()
 
 
 def test_without_fsync_the_server_is_refused(monkeypatch, opened):

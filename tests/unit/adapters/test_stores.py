@@ -139,7 +139,8 @@ def test_no_key_in_clear_in_any_row(place):
     """What the database sees of a record with material is ciphertext."""
     store = place.open()
     store.commit([Put(held("a")), Append(EVENT)])
-    rows = [row for table in ("record", "wrapping", "audit") for row in place.execute("SELECT * FROM " + table)]
+    tables = ("SELECT * FROM record", "SELECT * FROM wrapping", "SELECT * FROM audit")
+    rows = [row for table in tables for row in place.execute(table)]
     assert len(rows) == 4
     assert all(SECRET not in bytes(value) for row in rows for value in row if isinstance(value, bytes))
     store.close()

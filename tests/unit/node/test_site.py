@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from qit4n.adapters.certificates import issue_all
+from qit4n.adapters.stores import open_store
 from qit4n.errors import StoreFullError
 from qit4n.network.file import load
 from qit4n.network.model import Application
@@ -31,7 +32,7 @@ async def ask(site, request):
 async def test_a_full_disk_refuses_new_keys_and_keeps_the_old_ones(network, tmp_path, monkeypatch):
     """Full: 'not ready' with the reason, nothing consumed. Freed: all earlier keys are there, new ones flow."""
     issue_all(network, tmp_path)
-    site = SiteProcess(network, "east", tmp_path)
+    site = SiteProcess(network, "east", tmp_path, open_store(tmp_path, "east"))
     journal = asyncio.create_task(site._journal.run())
     get = ak.GetKeys(master="app-east", slaves=("app-west",), number=2)
     before = await ask(site, get)
@@ -65,7 +66,7 @@ async def test_a_restart_finds_what_was_supplied(network, tmp_path):
     issue_all(network, tmp_path)
     got = []
     for attempt in range(3):
-        site = SiteProcess(network, "east", tmp_path)
+        site = SiteProcess(network, "east", tmp_path, open_store(tmp_path, "east"))
         journal = asyncio.create_task(site._journal.run())
         if attempt == 0:
             got = (await ask(site, ak.GetKeys(master="app-east", slaves=("app-west",), number=3))).each()
