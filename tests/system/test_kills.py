@@ -103,7 +103,8 @@ class Recovery:
         times, supplied = sorted(self.times), sum(len(one.supplied) for one in traffic)
         short = sum(one.short for one in traffic)
         sys.stdout.write(
-            f"{len(times)} {self._what}, {supplied} keys ({short} times short); after {statistics.median(times):.2f} s (median), "
+            f"{len(times)} {self._what}, {supplied} keys ({short} times short); "
+            f"keys again after {statistics.median(times):.2f} s (median), "
             f"{times[int(len(times) * 0.99)]:.2f} s (99 %), {times[-1]:.2f} s (at most)\n"
         )
         sys.stdout.flush()

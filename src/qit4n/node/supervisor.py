@@ -18,9 +18,9 @@ from qit4n.refpoints import mc
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 0.1
+FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
-STEADY_S = 2.0
+STEADY_S = 1.0
 STOP_LIMIT_S = 5.0
 POLL_S = 0.15
 
