@@ -1,0 +1,108 @@
+"""What must hold at the end of a run, when the faults have stopped and the network has healed."""
+
+from collections import Counter
+
+from qit4n.errors import InvariantViolatedError
+from qit4n.pools.keypool import KeyPool
+from qit4n.simulation import seam
+from qit4n.simulation.ledger import Material
+from qit4n.simulation.part import Run
+from qit4n.simulation.workloads import Applications
+
+RECOVERY_LIMIT_S = 90.0
+SEARCHED_BYTES = 16
+
+
+def recovered(run: Run, applications: Applications) -> float:
+    """Every pair of applications gets a key, both ways, within the limit; returns after how long."""
+    world, begun = run.world, run.world.now
+    open_ = {pair for demand in world.network.demands for pair in (demand.between, demand.between[::-1])}
+    while open_:
+        for master, slave in sorted(open_):
+            applications.get(master, (slave,), got=lambda keys, pair=(master, slave): _fetch(applications, pair, keys))
+        world.run(1.0)
+        open_ -= applications.served
+        if open_ and world.now - begun > RECOVERY_LIMIT_S:
+            master, slave = sorted(open_)[0]
+            raise InvariantViolatedError(
+                "supply works again after faults", f"{master} got no key for {slave} within {RECOVERY_LIMIT_S:.0f} s"
+            )
+    return world.now - begun
+
+
+def _fetch(applications: Applications, pair: tuple[str, str], keys: dict[seam.KeyId, bytes]) -> None:
+    master, slave = pair
+    applications.fetch(slave, master, tuple(keys))
+    applications.served.add(pair)
+
+
+def kept(run: Run, applications: Applications) -> None:
+    """Every acknowledged key that a slave has yet to fetch is there."""
+    for key_id, known in list(run.deliveries.keys.items()):
+        for slave in list(known.open):
+            applications.fetch(slave, known.master, (key_id,))
+    run.world.run(1.0)
+    for key_id, known in run.deliveries.keys.items():
+        left = [slave for slave in known.open if not run.deliveries.excuse(key_id, slave)]
+        if known.acknowledged and left:
+            raise InvariantViolatedError(
+                "an acknowledged key can be fetched by each slave", f"{left[0]} got no answer for key {key_id.hex()}"
+            )
+
+
+def secret(run: Run) -> None:
+    """A delivered key was in clear at its ends and at the sites recorded as trusted with it, nowhere else."""
+    slabs = b"".join(slab.content for slab in run.ledger.slabs.values())
+    for key_id, known in run.deliveries.keys.items():
+        if run.deliveries.site(known.master) in run.ledger.liars or run.ledger.through_a_liar(key_id):
+            continue
+        ends = {run.deliveries.site(one) for one in (known.master, *known.open, *known.fetched)}
+        supply = run.ledger.supplies.get(key_id)
+        ends |= {run.deliveries.site(slave) for slave in supply.slaves} if supply else set()
+        allowed = ends | run.ledger.may_know(key_id)
+        found = sorted(run.ledger.could_read(key_id) - allowed)
+        needle = known.value[:SEARCHED_BYTES]
+        if len(needle) == SEARCHED_BYTES:
+            found += [site for site, seen in run.ledger.seen.items() if site not in allowed and needle in seen]
+            if needle in slabs:
+                raise InvariantViolatedError("no byte is a pad and a key", f"key {key_id.hex()} is part of a slab")
+        if found:
+            raise InvariantViolatedError(
+                "only the ends and the recorded trusted sites know a key", f"{found[0]} could read key {key_id.hex()}"
+            )
+
+
+def conserved(run: Run, *, faultless: bool) -> Counter[str]:
+    """Every byte of every slab and chunk is used or held, never both; what is neither is waste."""
+    books: Counter[str] = Counter()
+    for name, site in run.world.sites.items():
+        if name in run.ledger.liars:
+            continue
+        for stock in site.manager.kma.stocks.values():
+            if stock.peer in run.ledger.liars:
+                continue
+            held = {slab: run.ledger.slabs[stock.link, slab] for slab in stock.send.slabs}
+            books["held"] += _untouched(name, f"link {stock.link}", stock.send, held)
+            books["pending"] += sum(len(record.material) for record in stock.pending.values()) if stock.leads else 0
+        for peer, pool in site.manager.pools.outgoing.items():
+            chunks: dict[str, Material] = {chunk: run.ledger.chunks[chunk] for chunk in pool.ready.slabs}
+            books["ready end to end"] += _untouched(name, f"pool {peer}", pool.ready, chunks)
+    for (link, _), slab in run.ledger.slabs.items():
+        if not run.ledger.of_a_liar(link):
+            books["in"] += len(slab.content)
+            books["used"] += sum(slab.used)
+    books["waste"] = books["in"] - books["used"] - books["held"] - books["pending"]
+    if books["waste"] < 0 or (faultless and books["waste"]):
+        raise InvariantViolatedError("bytes in = used + held + waste", f"{dict(books)}, faults: {not faultless}")
+    return books
+
+
+def _untouched(site: str, where: str, pool: KeyPool, materials: dict[str, Material]) -> int:
+    """Bytes that can still be cut; none of them may have been used before."""
+    for name, material in materials.items():
+        used = material.used.find(1, pool.head(name))
+        if used >= 0:
+            raise InvariantViolatedError(
+                "no byte is used and still held", f"{site}, {where}: byte {used} of {name} will be used again"
+            )
+    return pool.available_bytes

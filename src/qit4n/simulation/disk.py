@@ -1,0 +1,62 @@
+"""A simulated disk under a key store: keeps what was committed, whatever happens to the process."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from qit4n.errors import StoreFullError
+from qit4n.keys.store import Put, Record, RecordType, Write
+
+Records = dict[tuple[str, str], Record]
+
+
+class Disk:
+    """A :class:`qit4n.keys.store.Store` in memory.
+
+    Whether a commit that a crash interrupts is there afterwards is decided by ``keep``; it is there whole or not at
+    all. ``full`` refuses every commit. A record in ``rotten`` fails authentication: it is left out on load until it
+    is written again.
+    """
+
+    def __init__(self) -> None:
+        """An empty disk."""
+        self.records: Records = {}
+        self.rotten: set[tuple[str, str]] = set()
+        self.full = False
+
+    def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
+        """All sound records of a kind, oldest first."""
+        for place, record in self.records.items():
+            if isinstance(record, kind) and place not in self.rotten:
+                yield record
+
+    def commit(self, writes: Iterable[Write]) -> None:
+        """Make the writes durable, all or none."""
+        if self.full:
+            raise StoreFullError("the simulated disk is full")
+        for write in writes:
+            self._apply(write)
+
+    def _apply(self, write: Write) -> None:
+        if isinstance(write, Put):
+            place = (write.record.kind, write.record.key)
+            self.records[place] = write.record
+        else:
+            place = (write.kind, write.key)
+            self.records.pop(place, None)
+        self.rotten.discard(place)
+
+    def torn(self, writes: list[Write], written: int) -> None:
+        """The power failed when ``written`` of the writes had reached the disk: the store takes none of them."""
+        del writes, written
+
+    def backup(self) -> Records:
+        """A copy of everything."""
+        return dict(self.records)
+
+    def restore(self, records: Records) -> None:
+        """An older copy comes back."""
+        self.records, self.rotten = dict(records), set()
+
+
+ENCODER = msgspec.msgpack.Encoder()
