@@ -74,9 +74,10 @@ class EndToEndPools:
         self.outgoing: dict[str, OutgoingPool] = {}
         self._incoming: dict[str, KeyPool] = {}
         for chunk in chunks:
-            mine = chunk.source == site
+            mine, head = chunk.source == site, (heads or {}).get(chunk.key)
             pool = self._out(chunk.destination).ready if mine else self._in(chunk.source)
-            pool.add(chunk.chunk, chunk.material, (heads or {}).get(chunk.key, 0))
+            if head is not None:  # without a readable head any byte may have left: as if the chunk were lost
+                pool.add(chunk.chunk, chunk.material, head)
 
     def _out(self, peer: str) -> OutgoingPool:
         return self.outgoing.setdefault(peer, OutgoingPool(peer))
@@ -145,7 +146,7 @@ class EndToEndPools:
         pool.ready.add(message.chunk, flight.material)
         pool.relayed_bytes += len(flight.material)
         pool.last_refusal = ""
-        return Step(writes=[Put(_record(message.chunk, flight.path, flight.material, now))])
+        return Step(writes=_record(message.chunk, flight.path, flight.material, now))
 
     def relay_refused(self, message: kx.RelayRefused, now: float) -> Step:
         """A node on the path had no key: try again later, with a new chunk."""
@@ -190,7 +191,7 @@ class EndToEndPools:
             return Step(actions=[done])
         self._in(source).add(arrival.chunk, arrival.material)
         record = _record(arrival.chunk, arrival.path, arrival.material, now)
-        return Step(writes=[Put(record)], actions=[done])
+        return Step(writes=record, actions=[done])
 
     def missing(self, peer: str, slabs: tuple[str, ...]) -> tuple[str, ...]:
         """Those of ``slabs`` that are not held from ``peer``."""
@@ -221,8 +222,9 @@ class EndToEndPools:
         return Step(writes=[write for chunk in held for write in _erase(chunk)])
 
 
-def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> ChunkRecord:
-    return ChunkRecord(
+def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> list[Write]:
+    """A chunk is stored with its head: one without a readable head may be spent."""
+    record = ChunkRecord(
         key=chunk,
         chunk=chunk,
         source=path[0],
@@ -231,6 +233,7 @@ def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> C
         trusted=path[1:-1],
         relayed_at=now,
     )
+    return [Put(record), Put(HeadRecord(key=chunk, position=0))]
 
 
 def _spend(pool: KeyPool, cut: Cut) -> list[Write]:

@@ -76,11 +76,13 @@ class KMA:
         self.stocks = {stock.link: stock for stock in stocks}
         self._stock_bytes = stock_bytes
         for slab in slabs:
-            stock = self.stocks.get(slab.link)
-            if stock is not None and slab.confirmed:
-                self._pool(stock, slab.owner).add(slab.slab, slab.material, (heads or {}).get(slab.key, 0))
-            elif stock is not None:
+            stock, head = self.stocks.get(slab.link), (heads or {}).get(slab.key)
+            if stock is None:
+                continue
+            if not slab.confirmed:
                 stock.pending[slab.slab] = slab
+            elif head is not None:  # without a readable head any byte may have left: as if the slab were lost
+                self._pool(stock, slab.owner).add(slab.slab, slab.material, head)
 
     def _pool(self, stock: LinkStock, owner: str) -> KeyPool:
         return stock.send if owner == self.site else stock.receive
@@ -176,7 +178,7 @@ class KMA:
         del stock.pending[record.slab]
         confirmed = msgspec.structs.replace(record, owner=owner, confirmed=True)
         self._pool(stock, owner).add(record.slab, record.material)
-        return Step(writes=[Put(confirmed)])
+        return Step(writes=[Put(confirmed), Put(HeadRecord(key=record.key, position=0))])
 
     def _void(self, stock: LinkStock, slab: str) -> Step:
         step = self._forget(stock, slab)

@@ -75,34 +75,41 @@ def secret(run: Run) -> None:
 def conserved(run: Run, *, faultless: bool) -> Counter[str]:
     """Every byte of every slab and chunk is used or held, never both; what is neither is waste."""
     books: Counter[str] = Counter()
-    for name, site in run.world.sites.items():
-        if name in run.ledger.liars:
-            continue
-        for stock in site.manager.kma.stocks.values():
-            if stock.peer in run.ledger.liars:
-                continue
-            held = {slab: run.ledger.slabs[stock.link, slab] for slab in stock.send.slabs}
-            books["held"] += _untouched(name, f"link {stock.link}", stock.send, held)
-            books["pending"] += sum(len(record.material) for record in stock.pending.values()) if stock.leads else 0
-        for peer, pool in site.manager.pools.outgoing.items():
-            chunks: dict[str, Material] = {chunk: run.ledger.chunks[chunk] for chunk in pool.ready.slabs}
-            books["ready end to end"] += _untouched(name, f"pool {peer}", pool.ready, chunks)
-    for (link, _), slab in run.ledger.slabs.items():
-        if not run.ledger.of_a_liar(link):
+    honest = {name: site.manager for name, site in run.world.sites.items() if name not in run.ledger.liars}
+    stocks = [
+        (name, stock)
+        for name, manager in honest.items()
+        for stock in manager.kma.stocks.values()
+        if stock.peer in honest
+    ]
+    open_ = {(stock.link, slab) for _, stock in stocks for slab in stock.pending}
+    owners: dict[tuple[str, str], str] = {}
+    for name, stock in stocks:
+        for slab in stock.send.slabs:
+            other = owners.setdefault((stock.link, slab), name)
+            if other != name:
+                raise InvariantViolatedError("a slab has one owner", f"{other} and {name} hold {stock.link}/{slab}")
+            books["held"] += _untouched(name, f"link {stock.link}", stock.send, slab, run.ledger.slabs[stock.link, slab])
+    for name, manager in honest.items():
+        for peer, pool in manager.pools.outgoing.items():
+            for chunk in pool.ready.slabs:
+                books["end to end"] += _untouched(name, f"pool {peer}", pool.ready, chunk, run.ledger.chunks[chunk])
+    for place, slab in run.ledger.slabs.items():
+        if not run.ledger.of_a_liar(place[0]):
             books["in"] += len(slab.content)
             books["used"] += sum(slab.used)
+            books["pending"] += len(slab.content) - sum(slab.used) if place in open_ - owners.keys() else 0
     books["waste"] = books["in"] - books["used"] - books["held"] - books["pending"]
     if books["waste"] < 0 or (faultless and books["waste"]):
         raise InvariantViolatedError("bytes in = used + held + waste", f"{dict(books)}, faults: {not faultless}")
     return books
 
 
-def _untouched(site: str, where: str, pool: KeyPool, materials: dict[str, Material]) -> int:
-    """Bytes that can still be cut; none of them may have been used before."""
-    for name, material in materials.items():
-        used = material.used.find(1, pool.head(name))
-        if used >= 0:
-            raise InvariantViolatedError(
-                "no byte is used and still held", f"{site}, {where}: byte {used} of {name} will be used again"
-            )
-    return pool.available_bytes
+def _untouched(site: str, where: str, pool: KeyPool, name: str, material: Material) -> int:
+    """Bytes of a slab that can still be cut; none of them may have been used before."""
+    used = material.used.find(1, pool.head(name))
+    if used >= 0:
+        raise InvariantViolatedError(
+            "no byte is used and still held", f"{site}, {where}: byte {used} of {name} will be used again"
+        )
+    return len(material.content) - pool.head(name)

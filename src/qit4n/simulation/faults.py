@@ -201,6 +201,19 @@ class StaleController(Fault):
         self.run.stale_controller = False
 
 
+class LostBlocks(Fault):
+    """Now and then a block reaches one end of its link only."""
+
+    def setup(self) -> None:
+        """From the beginning."""
+        self.run.losing_blocks = True
+
+    def stop(self) -> None:
+        """Both ends get each block."""
+        super().stop()
+        self.run.losing_blocks = False
+
+
 class RestoredBackup(Fault):
     """After a crash a site comes back with an older copy of its whole store."""
 
@@ -239,6 +252,7 @@ FAULTS: tuple[type[Part], ...] = (
     ClockJump,
     SilentController,
     StaleController,
+    LostBlocks,
     Byzantine,
     Tampering,
 )

@@ -90,8 +90,6 @@ class Ledger(Watcher):
         """A site has seen bytes."""
         del peer
         self._blob(site).extend(self._encode(message))
-        if isinstance(message, kx.RelayKey) and message.chunk in self.chunks:
-            self.chunks[message.chunk].knowers.add(site)
 
     def committed(self, site: str, writes: Sequence[Write]) -> None:
         """A site has stored bytes; a chunk must be stored as it was drawn."""
@@ -125,7 +123,7 @@ class Ledger(Watcher):
             )
         content = xor(message.ciphertext, pad[:size])
         chunk = self.chunks.setdefault(message.chunk, Chunk(content, path=message.path))
-        chunk.knowers.add(site)
+        chunk.knowers.update((site, peer))
         if content != chunk.content and not self.liars.intersection(message.path):
             raise InvariantViolatedError("both copies are equal", f"chunk {message.chunk[:8]} was changed at {site}")
 

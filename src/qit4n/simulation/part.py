@@ -18,6 +18,7 @@ class Run:
     calm: bool = False
     silent_controller: bool = False
     stale_controller: bool = False
+    losing_blocks: bool = False
 
 
 @dataclass

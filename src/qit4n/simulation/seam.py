@@ -32,11 +32,7 @@ def notice(message: kx.NotifySupply) -> Notice:
 
 def keys(reply: ak.SuppliedKeys) -> dict[KeyId, bytes]:
     """The keys of an answer by their ids."""
-    return {
-        key_id: value
-        for batch in reply.batches
-        for key_id, value in zip(_split(batch.ids, ID_BYTES), _split(batch.values, batch.size), strict=True)
-    }
+    return dict(reply.each())
 
 
 def fetch(slave: str, master: str, key_ids: Iterable[KeyId]) -> ak.GetKeysByID:

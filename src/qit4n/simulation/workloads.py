@@ -10,7 +10,7 @@ from qit4n.simulation.site import SimulatedSite
 
 
 class Blocks(Part):
-    """QKD modules hand a block to both ends of a link, unless the stock is full; now and then to one end only."""
+    """QKD modules hand a block to both ends of a link, unless the stock is full."""
 
     def setup(self) -> None:
         """A first block on each link, then one every now and then."""
@@ -19,26 +19,26 @@ class Blocks(Part):
         self.sizes = self.dice.choice(((1024,), (2048, 2049), (512, 1024, 4096), (3000,)))
         for link in links:
             for _ in range(2):
-                self._deliver(link.id, both=True)
+                self._deliver(link.id)
         super().setup()
 
     def step(self) -> None:
         """One block on a link."""
         link = self.dice.choice(self.run.world.network.links)
         if link.id not in self.run.world.sites[link.ends[0]].resting:
-            self._deliver(link.id, both=self.run.calm or self.dice.random() < 0.93)  # noqa: PLR2004
+            self._deliver(link.id)
 
-    def _deliver(self, link: str, *, both: bool) -> None:
+    def _deliver(self, link: str) -> None:
         world = self.run.world
         ends = list(world.network.link(link).ends)
         if any(not world.sites[end].up for end in ends):
             return  # the two modules need each other
         key = world.block(link, self.dice.choice(self.sizes))
         self.dice.shuffle(ends)
-        for end in ends if both else ends[:1]:
+        if self.run.losing_blocks and self.dice.random() < 0.2:  # noqa: PLR2004
+            self.note(ends.pop(), "block lost", link, key.block)
+        for end in ends:
             world.after(0.2 * self.dice.random(), world.sites[end].distilled, key)
-        if not both:
-            self.note(ends[1], "block lost", link, key.block)
 
 
 class Tables(Part):
