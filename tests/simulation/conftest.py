@@ -19,6 +19,7 @@ class MemoryStore:
 
     def __init__(self):
         self.records = {}
+        self.damaged = set()
         self.puts = 0
 
     def load(self, kind):
@@ -81,7 +82,8 @@ class KeyNet:
             self.stores[site.id] = MemoryStore()
             self.start(site.id)
         for one, other in itertools.permutations(self.managers, 2):
-            self.do(one, self.managers[one].connected(other))
+            self.do(one, self.managers[one].connected(other, self.now))
+        self.settle()
 
     def entropy(self, size, /):
         return self.dice.randbytes(size)
@@ -97,8 +99,9 @@ class KeyNet:
         self.start(site)
         for other in self.managers:
             if other != site:
-                self.do(site, self.managers[site].connected(other))
-                self.do(other, self.managers[other].connected(site))
+                self.do(other, self.managers[other].disconnected(site))
+                self.do(site, self.managers[site].connected(other, self.now))
+                self.do(other, self.managers[other].connected(site, self.now))
 
     def do(self, site, step: Step):
         """Commit, then act."""

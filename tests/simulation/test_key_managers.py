@@ -118,7 +118,7 @@ def test_no_byte_of_a_link_is_used_twice(net):
 
 
 def test_conservation_of_bits_on_a_link(net):
-    """Key received at Kq-1 is what is held plus what relays paid: length and 32 bytes of tag key each."""
+    """Key received at Kq-1 is what is held plus what relays and salts (64 bytes a slab, two slabs a block) paid."""
     net.tick()
     kma = net.managers["A"].kma
     held = sum(stock.total_bytes for stock in kma.stocks.values())
@@ -126,7 +126,7 @@ def test_conservation_of_bits_on_a_link(net):
     back = sum(pool.relayed_bytes for pool in net.managers["D"].pools.outgoing.values())
     chunks = len(net.stores["D"].load(ChunkRecord))
     assert chunks > 4
-    assert held == 8 * 4096 - relayed - back - 32 * chunks
+    assert held == 8 * 4096 - relayed - back - 32 * chunks - 8 * 2 * 64
 
 
 def test_the_account_of_a_link_survives_a_crash(net):
@@ -266,7 +266,7 @@ def test_byzantine_peer_cannot_void_what_it_does_not_share(net):
     """A site may speak only of links that end at it, and of chunks that it sent."""
     slab = net.managers["C"].kma.stocks["cd"].send.slabs[0]
     with pytest.raises(ProtocolError, match="does not join"):
-        net.managers["C"].receive("B", kx.VoidSlab(link="cd", slab=slab), net.now)
+        net.managers["C"].receive("B", kx.VoidSlabs(link="cd", slabs=(slab,)), net.now)
     chunk = net.stores["D"].load(ChunkRecord)[0]
     net.do("D", net.managers["D"].receive("B", kx.DropChunk(chunks=(chunk.chunk,)), net.now))
     assert chunk in net.stores["D"].load(ChunkRecord)
@@ -279,8 +279,8 @@ def test_byzantine_peer_cannot_void_what_it_does_not_share(net):
         kx.RelayKey(chunk="c", path=("A", "B", "A"), link="ab", spans=(), ciphertext=b"", tag=b""),
         kx.RelayKey(chunk="c", path=("C", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
         kx.RelayKey(chunk="c", path=(), link="ab", spans=(), ciphertext=b"", tag=b""),
-        kx.OfferSlab(link="bc", slab="x", length=1, owner="B"),
-        kx.OfferSlab(link="nowhere", slab="x", length=1, owner="B"),
+        kx.OfferSlab(link="bc", slab="x", digest=b"", owner="B"),
+        kx.OfferSlab(link="nowhere", slab="x", digest=b"", owner="B"),
     ],
 )
 def test_senseless_messages_are_refused_and_change_nothing(net, message):
@@ -312,6 +312,6 @@ def test_a_lost_connection_refuses_at_once_and_cuts_nothing_more(net):
     ready = net.managers["A"].pools.available_bytes("D")
     assert net.get("app-a", "app-d").reason == "not-ready"
     assert net.managers["A"].pools.available_bytes("D") == ready
-    net.do("A", net.managers["A"].connected("D"))
+    net.do("A", net.managers["A"].connected("D", net.now))
     net.settle()
     assert len(net.keys_of(net.get("app-a", "app-d"))) == 1

@@ -44,7 +44,7 @@ class SQLiteStore:
         self._cipher = AESGCM(key)
         self._encoder = msgspec.msgpack.Encoder()
         self._lock = self._take_lock()
-        self.damaged: list[str] = []
+        self.damaged: set[tuple[str, str]] = set()
         try:
             self._database = self._open()
         except StoreError:
@@ -91,7 +91,7 @@ class SQLiteStore:
                 plain = self._cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], _binding(kind.kind, key))
                 yield decoder.decode(plain)
             except (InvalidTag, ValueError, msgspec.MsgspecError):
-                self.damaged.append(f"{kind.kind} {key}")
+                self.damaged.add((kind.kind, key))
 
     def commit(self, writes: Iterable[Write]) -> None:
         """Make the writes durable, all or none."""

@@ -1,8 +1,8 @@
 """End-to-end pools: key that two sites share, filled by relay before an application asks.
 
 Each pool has a source, which draws the key, relays it and cuts from it, and a destination, which follows. A
-chunk counts as ready only when the destination holds it durably. After a restart the source tells what it still
-holds (:class:`~qit4n.refpoints.kx.Inventory`), and both forget what the other does not know.
+chunk counts as ready only when the destination holds it durably. When a connection opens, both agree on what they
+hold (``keys/synchronise.py``), and both forget what the other does not know.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from qit4n.errors import OutOfKeyError
 from qit4n.keys.relay import Arrived, Relay
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import ChunkRecord, Erase, HeadRecord, Put, Write
+from qit4n.keys.synchronise import compare, states
 from qit4n.pools.keypool import Cut, KeyPool
 from qit4n.refpoints import ck, kx
 
@@ -74,10 +75,9 @@ class EndToEndPools:
         self.outgoing: dict[str, OutgoingPool] = {}
         self._incoming: dict[str, KeyPool] = {}
         for chunk in chunks:
-            mine, head = chunk.source == site, (heads or {}).get(chunk.key)
+            mine = chunk.source == site
             pool = self._out(chunk.destination).ready if mine else self._in(chunk.source)
-            if head is not None:  # without a readable head any byte may have left: as if the chunk were lost
-                pool.add(chunk.chunk, chunk.material, head)
+            pool.add(chunk.chunk, chunk.material, (heads or {}).get(chunk.key, 0))
 
     def _out(self, peer: str) -> OutgoingPool:
         return self.outgoing.setdefault(peer, OutgoingPool(peer))
@@ -146,7 +146,7 @@ class EndToEndPools:
         pool.ready.add(message.chunk, flight.material)
         pool.relayed_bytes += len(flight.material)
         pool.last_refusal = ""
-        return Step(writes=_record(message.chunk, flight.path, flight.material, now))
+        return Step(writes=[Put(_record(message.chunk, flight.path, flight.material, now))])
 
     def relay_refused(self, message: kx.RelayRefused, now: float) -> Step:
         """A node on the path had no key: try again later, with a new chunk."""
@@ -167,11 +167,16 @@ class EndToEndPools:
                 step.actions.append(Send(pool.peer, kx.DropChunk(chunks=tuple(late))))
         return step
 
-    def inventory(self, peer: str) -> Step:
-        """Tell ``peer``, just connected, which chunks there are for it."""
+    def reconcile(self, peer: str, theirs: tuple[kx.SlabState, ...]) -> Step:
+        """Agree with what the destination holds of this site's chunks."""
         pool = self._out(peer)
-        chunks = pool.ready.slabs + tuple(pool.in_flight)
-        return Step(actions=[Send(peer, kx.Inventory(chunks=chunks))])
+        found = compare([pool.ready], theirs)
+        step = self.lose(peer, found.void_here)
+        there = tuple(chunk for chunk in found.void_there if chunk not in pool.in_flight)
+        if there or found.void_here:
+            step.actions.append(Send(peer, kx.DropChunk(chunks=(*found.void_here, *there))))
+        step.writes += [Put(HeadRecord(key=chunk, position=pool.ready.head(chunk))) for chunk in found.moved]
+        return step
 
     def lose(self, peer: str, chunks: tuple[str, ...]) -> Step:
         """The destination does not hold these: nor do we any more."""
@@ -191,7 +196,7 @@ class EndToEndPools:
             return Step(actions=[done])
         self._in(source).add(arrival.chunk, arrival.material)
         record = _record(arrival.chunk, arrival.path, arrival.material, now)
-        return Step(writes=record, actions=[done])
+        return Step(writes=[Put(record)], actions=[done])
 
     def missing(self, peer: str, slabs: tuple[str, ...]) -> tuple[str, ...]:
         """Those of ``slabs`` that are not held from ``peer``."""
@@ -203,14 +208,16 @@ class EndToEndPools:
         cut = pool.cut_at((span.slab, span.offset, span.length) for span in spans)
         return cut.material, _spend(pool, cut)
 
-    def check_inventory(self, peer: str, inventory: kx.Inventory) -> Step:
-        """Forget chunks that their source does not know; tell it those that are not here."""
-        pool = self._in(peer)
-        unknown = tuple(chunk for chunk in pool.slabs if chunk not in inventory.chunks)
-        step = self.drop(peer, unknown)
-        absent = tuple(chunk for chunk in inventory.chunks if chunk not in pool)
-        if absent:
-            step.actions.append(Send(peer, kx.MissingChunks(chunks=absent)))
+    def states_for(self, peer: str) -> tuple[kx.SlabState, ...]:
+        """What is held here of the chunks that ``peer`` relayed."""
+        return states(self._in(peer))
+
+    def void_with(self, peer: str) -> Step:
+        """Forget all chunks from and to ``peer``: what this site holds of them may have been used."""
+        coming, going = self._in(peer).slabs, self._out(peer).ready.slabs
+        step = self.drop(peer, coming)
+        step.extend(self.lose(peer, going))
+        step.actions = [Send(peer, kx.MissingChunks(chunks=coming)), Send(peer, kx.DropChunk(chunks=going))]
         return step
 
     def drop(self, peer: str, chunks: tuple[str, ...]) -> Step:
@@ -222,9 +229,8 @@ class EndToEndPools:
         return Step(writes=[write for chunk in held for write in _erase(chunk)])
 
 
-def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> list[Write]:
-    """A chunk is stored with its head: one without a readable head may be spent."""
-    record = ChunkRecord(
+def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> ChunkRecord:
+    return ChunkRecord(
         key=chunk,
         chunk=chunk,
         source=path[0],
@@ -233,7 +239,6 @@ def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> l
         trusted=path[1:-1],
         relayed_at=now,
     )
-    return [Put(record), Put(HeadRecord(key=chunk, position=0))]
 
 
 def _spend(pool: KeyPool, cut: Cut) -> list[Write]:

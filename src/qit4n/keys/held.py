@@ -7,12 +7,14 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 - Copies that nobody fetches in time are erased.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from qit4n.keys.step import Answer, Step
 from qit4n.keys.store import Erase, HeldKeysRecord, Put, Write
 from qit4n.refpoints import ak
+
+Run = tuple[bytes, list[int], list[bytes]]
 
 
 @dataclass
@@ -37,14 +39,18 @@ class HeldBatch:
             found |= mask
         return found
 
-    def value(self, place: int) -> bytes:
-        """One key."""
-        return bytes(self.values[place * self.size : (place + 1) * self.size])
+    def values_of(self, places: list[int]) -> bytes:
+        """The keys at these places, one after the other."""
+        size = self.size
+        if places[-1] - places[0] == len(places) - 1 and places == list(range(places[0], places[-1] + 1)):
+            return bytes(self.values[places[0] * size : (places[-1] + 1) * size])
+        return b"".join([self.values[place * size : (place + 1) * size] for place in places])
 
     def take(self, slave: str, mask: int) -> None:
         """``slave`` has its copies of the keys in ``mask``; keys that nobody waits for are overwritten."""
         self.waiting[slave] &= ~mask
-        done = mask & ~self.unclaimed()
+        left = self.unclaimed()
+        done = mask & ~left if left else 0  # the whole batch goes when nothing is left
         while done:
             place = (done & -done).bit_length() - 1
             self.values[place * self.size : (place + 1) * self.size] = bytes(self.size)
@@ -91,21 +97,32 @@ class HeldKeys:
 
     def fetch(self, number: int, request: ak.GetKeysByID) -> Step:
         """Give a slave its copies."""
-        refused = self._refusal(request)
-        if refused:
-            return Step(actions=[Answer(number, refused)])
-        found: list[ak.KSAKeys] = []
-        taken: dict[bytes, int] = {}
-        for batch, places in _runs(request.key_ids):
-            held = self._batches[batch]
-            values = b"".join([held.value(place) for place in places])
-            ids = b"".join([batch + place.to_bytes(4) for place in places])
-            found.append(ak.KSAKeys(ids=ids, values=values, size=held.size))
-            taken[batch] = taken.get(batch, 0) | _mask(places)
-        writes = [self._take(batch, request.slave, mask) for batch, mask in taken.items()]
+        runs = _runs(request.key_ids)
+        wanted = self._wanted(request, runs)
+        if wanted is None:
+            return Step(actions=[Answer(number, self._refusal(request))])
+        found = [
+            ak.KSAKeys(ids=b"".join(ids), values=self._batches[batch].values_of(places), size=self._batches[batch].size)
+            for batch, places, ids in runs
+        ]
+        writes = [self._take(batch, request.slave, mask) for batch, mask in wanted.items()]
         return Step(writes, [Answer(number, ak.SuppliedKeys(batches=tuple(found)))])
 
-    def _refusal(self, request: ak.GetKeysByID) -> ak.Refused | None:
+    def _wanted(self, request: ak.GetKeysByID, runs: list[Run]) -> dict[bytes, int] | None:
+        """Bit masks of what is asked for, by batch; None if anything of it may not be given."""
+        wanted: dict[bytes, int] = {}
+        for batch, places, _ in runs:
+            held = self._batches.get(batch)
+            if held is None or held.master != request.master or max(places) >= held.number:
+                return None
+            mask, before = _mask(places), wanted.get(batch, 0)
+            if mask & before or mask.bit_count() != len(places) or mask & ~held.waiting.get(request.slave, 0):
+                return None
+            wanted[batch] = before | mask
+        return wanted
+
+    def _refusal(self, request: ak.GetKeysByID) -> ak.Refused:
+        """Which keys were refused, and why."""
         others, unknown = [], []
         for key_id in request.key_ids:
             batch, place = ak.place_of(key_id)
@@ -119,9 +136,7 @@ class HeldKeys:
         if others:
             text = f"{request.slave} is not a slave of {len(others)} of the keys"
             return ak.Refused(reason="not-allowed", text=text, key_ids=tuple(others))
-        if unknown or len(set(request.key_ids)) != len(request.key_ids):
-            return ak.Refused(reason="unknown-key", text="one or more keys not found", key_ids=tuple(unknown))
-        return None
+        return ak.Refused(reason="unknown-key", text="one or more keys not found", key_ids=tuple(unknown))
 
     def _take(self, batch: bytes, slave: str, mask: int) -> Write:
         held = self._batches[batch]
@@ -142,6 +157,11 @@ class HeldKeys:
         self.unclaimed_keys -= held.unclaimed().bit_count()
         return [Erase(HeldKeysRecord.kind, batch.hex())]
 
+    def erase_of(self, masters: Collection[str]) -> list[Write]:
+        """Forget the batches that these applications were supplied with."""
+        found = [batch for batch, held in self._batches.items() if held.master in masters]
+        return [write for batch in found for write in self.erase(batch)]
+
     def expired(self, before: float) -> list[bytes]:
         """Batches that were supplied before a time; they lie in that order."""
         found = []
@@ -152,14 +172,18 @@ class HeldKeys:
         return found
 
 
-def _runs(key_ids: tuple[bytes, ...]) -> list[tuple[bytes, list[int]]]:
-    """Batch and places, neighbours of one batch together."""
-    runs: list[tuple[bytes, list[int]]] = []
+def _runs(key_ids: tuple[bytes, ...]) -> list[Run]:
+    """Batch, places and ids; neighbours of one batch together."""
+    runs: list[Run] = []
+    last = b""
     for key_id in key_ids:
-        batch, place = ak.place_of(key_id)
-        if not runs or runs[-1][0] != batch:
-            runs.append((batch, []))
-        runs[-1][1].append(place)
+        batch = key_id[: ak.BATCH_BYTES]
+        if batch != last:
+            runs.append((batch, [], []))
+            last = batch
+        _, places, ids = runs[-1]
+        places.append(int.from_bytes(key_id[ak.BATCH_BYTES :]))
+        ids.append(key_id)
     return runs
 
 

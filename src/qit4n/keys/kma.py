@@ -4,7 +4,8 @@ Rules it keeps:
 
 - A block that arrives at Kq-1 is durable here before anybody hears of it.
 - It becomes a slab of the link's pools only when both ends hold it durably: the leading end (the transmitter's)
-  offers, the other accepts. Until then it serves nobody; after a while without agreement it is voided.
+  offers, the other accepts if its digest is the same. Until then it serves nobody; after a while it is voided.
+- Nothing is cut before both ends have agreed on what they hold (``keys/synchronise.py``).
 - Each slab has one owner, the only site that may encrypt with it, so that the two directions of a link can
   never use the same bytes. The leading end gives it to the site that can send less.
 - Each byte leaves a pool once (``pools.keypool``); the head is durable before what it paid for is sent.
@@ -14,13 +15,16 @@ Links to one peer are independent of each other; nothing here knows a path.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import msgspec
 
 from qit4n.errors import OutOfKeyError, ProtocolError
 from qit4n.keys.step import Control, Send, Step
-from qit4n.keys.store import Erase, HeadRecord, LinkAccountRecord, Put, SlabRecord
+from qit4n.keys.store import Erase, HeadRecord, LinkAccountRecord, Put, SlabRecord, Write
+from qit4n.keys.synchronise import compare, states
+from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import Cut, KeyPool
 from qit4n.refpoints import kq1, kq2, kx
 
@@ -67,22 +71,23 @@ class KMA:
         self,
         site: str,
         stocks: Iterable[LinkStock],
+        *,
         stock_bytes: int,
+        agreed: AbstractSet[str],
         slabs: Iterable[SlabRecord] = (),
         heads: dict[str, int] | None = None,
     ) -> None:
-        """Start with the slabs and heads of the store."""
+        """Start with the slabs and heads of the store; ``agreed`` are the peers with whom key may be cut now."""
         self.site = site
+        self._agreed = agreed
         self.stocks = {stock.link: stock for stock in stocks}
         self._stock_bytes = stock_bytes
         for slab in slabs:
-            stock, head = self.stocks.get(slab.link), (heads or {}).get(slab.key)
-            if stock is None:
-                continue
-            if not slab.confirmed:
+            stock = self.stocks.get(slab.link)
+            if stock is not None and slab.confirmed:
+                self._pool(stock, slab.owner).add(slab.slab, slab.material, (heads or {}).get(slab.key, SALT_BYTES))
+            elif stock is not None:
                 stock.pending[slab.slab] = slab
-            elif head is not None:  # without a readable head any byte may have left: as if the slab were lost
-                self._pool(stock, slab.owner).add(slab.slab, slab.material, head)
 
     def _pool(self, stock: LinkStock, owner: str) -> KeyPool:
         return stock.send if owner == self.site else stock.receive
@@ -134,18 +139,19 @@ class KMA:
 
     @staticmethod
     def _offer(record: SlabRecord) -> kx.OfferSlab:
-        return kx.OfferSlab(link=record.link, slab=record.slab, length=len(record.material), owner=record.owner)
+        fingerprint = digest(record.slab, record.material)
+        return kx.OfferSlab(link=record.link, slab=record.slab, digest=fingerprint, owner=record.owner)
 
     # Kx: agreement on slabs
 
-    def receive(self, peer: str, message: kx.OfferSlab | kx.AcceptSlab | kx.VoidSlab) -> Step:
+    def receive(self, peer: str, message: kx.OfferSlab | kx.AcceptSlab | kx.VoidSlabs) -> Step:
         """Take part in the agreement on slabs."""
         stock = self._stock(message.link, peer)
         if isinstance(message, kx.OfferSlab):
             return self._receive_offer(stock, message)
         if isinstance(message, kx.AcceptSlab):
             return self._receive_accept(stock, message.slab)
-        return self._forget(stock, message.slab)
+        return Step(writes=[write for slab in message.slabs for write in self._forget(stock, slab)])
 
     def _receive_offer(self, stock: LinkStock, offer: kx.OfferSlab) -> Step:
         if stock.leads or offer.owner not in (self.site, stock.peer):
@@ -160,8 +166,8 @@ class KMA:
 
     def _agree(self, stock: LinkStock, offer: kx.OfferSlab) -> Step:
         record = stock.pending[offer.slab]
-        if len(record.material) != offer.length:
-            return self._void(stock, offer.slab)
+        if digest(record.slab, record.material) != offer.digest:
+            return self._void(stock, (offer.slab,))
         step = self._confirm(stock, record, offer.owner)
         step.actions.append(Send(stock.peer, kx.AcceptSlab(link=offer.link, slab=offer.slab)))
         return step
@@ -171,26 +177,72 @@ class KMA:
             return Step()
         record = stock.pending.get(slab)
         if record is None or not stock.leads:
-            return Step(actions=[Send(stock.peer, kx.VoidSlab(link=stock.link, slab=slab))])
+            return Step(actions=[Send(stock.peer, kx.VoidSlabs(link=stock.link, slabs=(slab,)))])
         return self._confirm(stock, record, record.owner)
 
     def _confirm(self, stock: LinkStock, record: SlabRecord, owner: str) -> Step:
         del stock.pending[record.slab]
         confirmed = msgspec.structs.replace(record, owner=owner, confirmed=True)
-        self._pool(stock, owner).add(record.slab, record.material)
-        return Step(writes=[Put(confirmed), Put(HeadRecord(key=record.key, position=0))])
+        self._pool(stock, owner).add(record.slab, record.material, SALT_BYTES)
+        return Step(writes=[Put(confirmed)])
 
-    def _void(self, stock: LinkStock, slab: str) -> Step:
-        step = self._forget(stock, slab)
-        step.actions.append(Send(stock.peer, kx.VoidSlab(link=stock.link, slab=slab)))
-        return step
+    def _void(self, stock: LinkStock, slabs: Iterable[str]) -> Step:
+        """Forget slabs, here and at the other end."""
+        slabs = tuple(slabs)
+        if not slabs:
+            return Step()
+        writes = [write for slab in slabs for write in self._forget(stock, slab)]
+        return Step(writes, [Send(stock.peer, kx.VoidSlabs(link=stock.link, slabs=slabs))])
 
-    def _forget(self, stock: LinkStock, slab: str) -> Step:
+    def _forget(self, stock: LinkStock, slab: str) -> list[Write]:
         stock.offered.pop(slab, None)
         stock.pending.pop(slab, None)
         stock.send.remove(slab)
         stock.receive.remove(slab)
-        return Step(writes=_erase(stock.link, slab))
+        return _erase(stock.link, slab)
+
+    # synchronisation
+
+    def states_for(self, peer: str) -> dict[str, tuple[kx.SlabState, ...]]:
+        """What is held here of the pools that ``peer`` owns; head 0 while it waits for the agreement."""
+        found = {}
+        for stock in self.stocks.values():
+            if stock.peer == peer:
+                waiting = (
+                    kx.SlabState(slab=slab.slab, head=0, digest=digest(slab.slab, slab.material))
+                    for slab in stock.pending.values()
+                    if slab.owner == peer
+                )
+                found[stock.link] = (*states(stock.receive), *waiting)
+        return found
+
+    def reconcile(self, peer: str, links: dict[str, tuple[kx.SlabState, ...]]) -> Step:
+        """Agree with what the other end holds of the pools that this site owns."""
+        step = Step()
+        for stock in self.stocks.values():
+            if stock.peer == peer:
+                step.extend(self._reconcile(stock, links.get(stock.link, ())))
+        return step
+
+    def _reconcile(self, stock: LinkStock, theirs: tuple[kx.SlabState, ...]) -> Step:
+        step = Step()
+        for state in theirs:
+            record = stock.pending.get(state.slab)
+            if record is not None and stock.leads and record.owner == self.site and state.head:
+                step.extend(self._confirm(stock, record, record.owner))  # its acceptance was lost
+        found = compare([stock.send], theirs)
+        step.extend(self._void(stock, dict.fromkeys((*found.void_here, *found.void_there))))
+        for slab in found.moved:
+            step.writes.append(Put(HeadRecord(key=record_key(stock.link, slab), position=stock.send.head(slab))))
+        return step
+
+    def void_with(self, peer: str) -> Step:
+        """Forget all key of the links to ``peer``: what this site holds of it may have been used."""
+        step = Step()
+        for stock in self.stocks.values():
+            if stock.peer == peer:
+                step.extend(self._void(stock, [*stock.pending, *stock.send.slabs, *stock.receive.slabs]))
+        return step
 
     def timer(self, now: float) -> Step:
         """Repeat offers that were not accepted; void what was not agreed on in time."""
@@ -204,7 +256,7 @@ class KMA:
         step = Step()
         for record in list(stock.pending.values()):
             if now - record.received_at > AGREEMENT_LIMIT_S:
-                step.extend(self._void(stock, record.slab))
+                step.extend(self._void(stock, (record.slab,)))
         if stock.leads and now - stock.offered_at > OFFER_INTERVAL_S:
             stock.offered_at = now
             late = (r for r in stock.pending.values() if now - r.received_at > OFFER_INTERVAL_S)
@@ -225,8 +277,10 @@ class KMA:
         """The link to ``peer`` that can send most.
 
         Raises:
-            OutOfKeyError: no link leads there.
+            OutOfKeyError: no link leads there, or its two ends have yet to agree on what they hold.
         """
+        if peer not in self._agreed:
+            raise OutOfKeyError(f"{self.site} and {peer} have yet to agree on what they hold")
         stocks = [stock for stock in self.stocks.values() if stock.peer == peer]
         if not stocks:
             raise OutOfKeyError(f"no link joins {self.site} to {peer}")
@@ -240,8 +294,8 @@ class KMA:
     def void_missing(self, link: str, peer: str, spans: tuple[kx.Span, ...]) -> Step:
         """Tell ``peer`` which slabs it encrypts with are not held here, so that it stops using them."""
         stock = self._stock(link, peer)
-        absent = [slab for slab in dict.fromkeys(span.slab for span in spans) if slab not in stock.receive]
-        return Step(actions=[Send(peer, kx.VoidSlab(link=link, slab=slab)) for slab in absent])
+        absent = tuple(slab for slab in dict.fromkeys(span.slab for span in spans) if slab not in stock.receive)
+        return Step(actions=[Send(peer, kx.VoidSlabs(link=link, slabs=absent))] if absent else [])
 
     def pad_at(self, link: str, peer: str, spans: tuple[kx.Span, ...]) -> tuple[Cut, Step]:
         """Cut the bytes with which ``peer`` encrypted; the step makes the cut durable."""
@@ -250,8 +304,8 @@ class KMA:
         return cut, Step(writes=_spend(link, stock.receive, cut))
 
 
-def _spend(link: str, pool: KeyPool, cut: Cut) -> list[Put | Erase]:
-    writes: list[Put | Erase] = []
+def _spend(link: str, pool: KeyPool, cut: Cut) -> list[Write]:
+    writes: list[Write] = []
     used_up = pool.spent(cut)
     for slab in used_up:
         writes += _erase(link, slab)
@@ -260,6 +314,6 @@ def _spend(link: str, pool: KeyPool, cut: Cut) -> list[Put | Erase]:
     return writes
 
 
-def _erase(link: str, slab: str) -> list[Put | Erase]:
+def _erase(link: str, slab: str) -> list[Write]:
     key = record_key(link, slab)
     return [Erase(SlabRecord.kind, key), Erase(HeadRecord.kind, key)]

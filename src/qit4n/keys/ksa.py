@@ -10,6 +10,7 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from qit4n.entropy import Entropy
@@ -23,6 +24,7 @@ from qit4n.keys.store import HeldKeysRecord
 from qit4n.refpoints import ak, kx
 
 SUPPLY_LIMIT_S = 5.0
+AGREEMENT_LIMIT_S = 10.0
 
 
 @dataclass
@@ -53,9 +55,11 @@ class KSA:
         directory: Directory,
         pools: EndToEndPools,
         entropy: Entropy,
+        *,
+        agreed: AbstractSet[str],
         held: Iterable[HeldKeysRecord] = (),
     ) -> None:
-        """Start with the held keys of the store."""
+        """Start with the held keys of the store; ``agreed`` are the sites with whom key may be cut now."""
         self.site = site
         self._directory = directory
         self._access = Access(site, directory)
@@ -63,7 +67,8 @@ class KSA:
         self._entropy = entropy
         self.held = HeldKeys(held)
         self._waiting: dict[bytes, Supply] = {}
-        self.reachable: set[str] = set()
+        self._agreed = agreed
+        self._started_at = 0.0
 
     # Ak
 
@@ -76,8 +81,17 @@ class KSA:
         if isinstance(request, ak.GetStatus):
             return Step(actions=[Answer(number, self._status(request))])
         if isinstance(request, ak.GetKeysByID):
-            return self.held.fetch(number, request)
+            return self._fetch(number, request, now)
         return self._get(number, request, now)
+
+    def _fetch(self, number: int, request: ak.GetKeysByID, now: float) -> Step:
+        """Give copies; soon after a start not before the master's site has agreed that this store is no old copy."""
+        site = self._directory.sites.get(request.master, self.site)
+        self._started_at = self._started_at or now
+        if site != self.site and site not in self._agreed and now - self._started_at < AGREEMENT_LIMIT_S:
+            text = f"site {site} has yet to agree on what this site holds"
+            return Step(actions=[Answer(number, ak.Refused(reason="not-ready", text=text))])
+        return self.held.fetch(number, request)
 
     def _status(self, request: ak.GetStatus) -> ak.Reply:
         refused = self._access.refuse_pair(request.master, request.slave)
@@ -139,7 +153,7 @@ class KSA:
         for site in sites:
             if site == self.site:
                 continue
-            if site not in self.reachable:
+            if site not in self._agreed:
                 return ak.Refused(reason="not-ready", text=f"no connection to site {site} now; nothing was consumed")
             ready = self._pools.available_bytes(site)
             if ready < needed:
@@ -225,15 +239,19 @@ class KSA:
             return Step()
         return Step(self.held.erase(message.batch))
 
+    def void_with(self, peer: str) -> Step:
+        """Forget the copies whose masters are at ``peer``: they may have been fetched."""
+        return Step(self.held.erase_of({one for one, site in self._directory.sites.items() if site == peer}))
+
     def lost(self, peer: str) -> Step:
         """No connection to ``peer`` any more: refuse what waits for it."""
-        self.reachable.discard(peer)
         return self._give_up_all(
             [one for one in self._waiting.values() if peer in one.sites], "the connection to {} broke"
         )
 
     def timer(self, now: float) -> Step:
         """Refuse requests whose slaves' sites do not answer; erase copies that nobody fetched in time."""
+        self._started_at = self._started_at or now
         late = [one for one in self._waiting.values() if now > one.deadline]
         step = self._give_up_all(late, f"no answer from {{}} within {SUPPLY_LIMIT_S:.0f} s")
         for batch in self.held.expired(now - self._directory.policies.unclaimed_key_lifetime_s):

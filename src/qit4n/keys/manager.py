@@ -14,8 +14,18 @@ from qit4n.keys.endtoend import EndToEndPools
 from qit4n.keys.kma import KMA, LinkStock
 from qit4n.keys.ksa import KSA
 from qit4n.keys.relay import Relay
-from qit4n.keys.step import Step
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, LinkAccountRecord, SlabRecord, Store
+from qit4n.keys.step import Send, Step
+from qit4n.keys.store import (
+    ChunkRecord,
+    Erase,
+    HeadRecord,
+    HeldKeysRecord,
+    LinkAccountRecord,
+    PositionRecord,
+    SlabRecord,
+    Store,
+)
+from qit4n.keys.synchronise import Synchroniser
 from qit4n.network.model import Network
 from qit4n.refpoints import ak, ck, kq1, kx
 
@@ -25,9 +35,13 @@ Handler = Callable[[str, Any, float], Step]
 class KeyManager:
     """One site's key management, built from the network file and what its store holds."""
 
-    def __init__(self, network: Network, site: str, entropy: Entropy, store: Store) -> None:
-        """Load the store; nothing is sent before the first input."""
-        heads = {record.key: record.position for record in store.load(HeadRecord)}
+    def __init__(self, network: Network, site: str, entropy: Entropy, store: Store, *, witnessed: int = 0) -> None:
+        """Load the store; nothing is sent before the first input.
+
+        ``witnessed`` is the highest position of the store that is known from outside it (0: nothing is known).
+        """
+        slabs, chunks, heads = _intact(store)
+        positions = {record.key: record.position for record in store.load(PositionRecord)}
         accounts = {record.key: record.account for record in store.load(LinkAccountRecord)}
         stocks = [
             LinkStock(
@@ -40,57 +54,115 @@ class KeyManager:
         ]
         self.site = site
         self._sites = frozenset(one.id for one in network.sites)
-        self.kma = KMA(site, stocks, network.policies.link_stock_bits // 8, store.load(SlabRecord), heads)
+        self._synchroniser = Synchroniser(site, positions, entropy)
+        agreed = self._synchroniser.agreed
+        stock_bytes = network.policies.link_stock_bits // 8
+        self.kma = KMA(site, stocks, stock_bytes=stock_bytes, agreed=agreed, slabs=slabs, heads=heads)
         self.relay = Relay(self.kma)
-        self.pools = EndToEndPools(site, self.relay, entropy, tuple(store.load(ChunkRecord)), heads)
-        self.ksa = KSA(site, Directory.of(network), self.pools, entropy, store.load(HeldKeysRecord))
+        self.pools = EndToEndPools(site, self.relay, entropy, chunks, heads)
+        held = store.load(HeldKeysRecord)
+        self.ksa = KSA(site, Directory.of(network), self.pools, entropy, agreed=agreed, held=held)
         self._handlers = self._table()
+        self._first = Step([Erase(kind, key) for kind, key in sorted(store.damaged)])
+        self.is_old_copy = False
+        if self._synchroniser.position < witnessed:
+            for other in sorted(self._sites):
+                self._first.extend(self._void_with(other, witnessed))
+
+    @property
+    def position(self) -> int:
+        """How many commits the store has seen, with those of the steps that are under way."""
+        return self._synchroniser.position
 
     def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
         """Kq-1: a distilled block."""
-        return self.kma.receive_qkd_key(key, now)
+        return self._finish(self.kma.receive_qkd_key(key, now))
 
     def request(self, number: int, request: ak.Request, now: float) -> Step:
         """Ak: a request of an application; the answer carries ``number``."""
-        return self.ksa.request(number, request, now)
+        return self._finish(self.ksa.request(number, request, now))
 
     def order(self, table: ck.RelayTable, now: float) -> Step:
         """Ck: new paths and targets."""
         self.pools.order(table)
-        return self.pools.fill(now)
+        return self._finish(self.pools.fill(now))
 
-    def connected(self, peer: str) -> Step:
-        """The way to another key manager has opened: tell it which chunks there are for it."""
-        self.ksa.reachable.add(peer)
-        return self.pools.inventory(peer)
+    def connected(self, peer: str, now: float) -> Step:
+        """The way to another key manager has opened: agree on what both hold."""
+        return self._finish(self._synchroniser.open(peer, now))
 
     def disconnected(self, peer: str) -> Step:
         """The way to another key manager has closed: requests that wait for it are refused, none is begun."""
-        return self.ksa.lost(peer)
+        self._synchroniser.close(peer)
+        return self._finish(self.ksa.lost(peer))
 
     def timer(self, now: float) -> Step:
         """To be called a few times a second."""
         step = self.kma.timer(now)
         step.extend(self.pools.expire(now))
         step.extend(self.ksa.timer(now))
+        step.extend(self._synchroniser.timer(now))
         step.extend(self.pools.fill(now))
-        return step
+        return self._finish(step)
 
     def receive(self, peer: str, message: kx.KxMessage, now: float) -> Step:
         """Kx: a message of another key manager."""
-        return self._handlers[type(message)](peer, message, now)
+        return self._finish(self._handlers[type(message)](peer, message, now))
+
+    def _finish(self, step: Step) -> Step:
+        """Put before it what the start left to do, and count it."""
+        first, self._first = self._first, Step()
+        first.extend(step)
+        return self._synchroniser.count(first)
+
+    # synchronisation
+
+    def _synchronise(self, peer: str, message: kx.Synchronise, _now: float) -> Step:
+        answer = kx.PoolStates(
+            session=message.session,
+            seen=self._synchroniser.seen(peer),
+            links=self.kma.states_for(peer),
+            chunks=self.pools.states_for(peer),
+        )
+        step = self._synchroniser.heard(peer, message.position)
+        step.actions.append(Send(peer, answer))
+        return step
+
+    def _pool_states(self, peer: str, message: kx.PoolStates, now: float) -> Step:
+        if not self._synchroniser.expected(peer, message):
+            return Step()
+        if message.seen > self._synchroniser.position:
+            step = self._void_with(peer, message.seen)
+            step.extend(self._synchroniser.open(peer, now))
+            return step
+        step = self.kma.reconcile(peer, message.links)
+        step.extend(self.pools.reconcile(peer, message.chunks))
+        self._synchroniser.agreed.add(peer)
+        step.extend(self.pools.fill(now))
+        return step
+
+    def _void_with(self, peer: str, seen: int) -> Step:
+        """The store is an old copy: give up what it shares with ``peer``."""
+        self.is_old_copy = True
+        self._synchroniser.outrun(seen)
+        step = self.kma.void_with(peer)
+        step.extend(self.pools.void_with(peer))
+        step.extend(self.ksa.void_with(peer))
+        return step
 
     def _table(self) -> dict[type[kx.KxMessage], Handler]:
         """Which part of the key manager answers which message of Kx."""
         return {
             kx.OfferSlab: lambda peer, message, _: self.kma.receive(peer, message),
             kx.AcceptSlab: lambda peer, message, _: self.kma.receive(peer, message),
-            kx.VoidSlab: lambda peer, message, _: self.kma.receive(peer, message),
+            kx.VoidSlabs: lambda peer, message, _: self.kma.receive(peer, message),
             kx.RelayKey: self._relay,
             kx.RelayDone: self._relay_done,
             kx.RelayRefused: lambda _, message, now: self.pools.relay_refused(message, now),
             kx.DropChunk: lambda peer, message, _: self.pools.drop(peer, message.chunks),
-            kx.Inventory: lambda peer, message, _: self.pools.check_inventory(peer, message),
+            kx.Synchronise: self._synchronise,
+            kx.PoolStates: self._pool_states,
+            kx.Position: lambda peer, message, _: self._synchroniser.heard(peer, message.position),
             kx.MissingChunks: lambda peer, message, _: self.pools.lose(peer, message.chunks),
             kx.NotifySupply: self.ksa.notify_supply,
             kx.SupplyHeld: lambda peer, message, _: self.ksa.supply_held(peer, message),
@@ -118,3 +190,12 @@ class KeyManager:
         if arrived is not None:
             step.extend(self.pools.arrived(arrived, now))
         return step
+
+
+def _intact(store: Store) -> tuple[list[SlabRecord], tuple[ChunkRecord, ...], dict[str, int]]:
+    """Slabs, chunks and heads. A slab whose head is damaged is left out: nobody knows what of it has been used."""
+    heads = {record.key: record.position for record in store.load(HeadRecord)}
+    slabs, chunks = list(store.load(SlabRecord)), tuple(store.load(ChunkRecord))
+    lost = {key for kind, key in store.damaged if kind == HeadRecord.kind}
+    store.damaged |= {(one.kind, one.key) for one in (*slabs, *chunks) if one.key in lost}
+    return [slab for slab in slabs if slab.key not in lost], tuple(one for one in chunks if one.key not in lost), heads

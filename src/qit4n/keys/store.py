@@ -79,6 +79,14 @@ class HeldKeysRecord(Record, frozen=True, kw_only=True):
     supplied_at: float = 0.0
 
 
+class PositionRecord(Record, frozen=True, kw_only=True):
+    """How many commits a store has seen; ``key`` is the site: this one, or what was heard from another."""
+
+    kind: ClassVar[str] = "position"
+
+    position: int
+
+
 class AuthenticationKeyRecord(Record, frozen=True, kw_only=True):
     """A one-time key of a QKD link's classical channel; ``key`` is ``link/id``."""
 
@@ -107,7 +115,12 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 
 class Store(Protocol):
-    """Durable records. All writes of one call become durable together, or none does."""
+    """Durable records. All writes of one call become durable together, or none does.
+
+    ``damaged`` has kind and key of the records that :meth:`load` found altered and left out.
+    """
+
+    damaged: set[tuple[str, str]]
 
     def load(self, kind: type[RecordType]) -> Iterable[RecordType]:
         """All records of a kind, in the order in which they were first put."""

@@ -1,6 +1,7 @@
 """The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from qit4n.adapters import http014, tls
 from qit4n.adapters.frames import Frames, Hello
+from qit4n.adapters.mark import Mark
 from qit4n.adapters.store import SQLiteStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
@@ -27,6 +29,8 @@ from qit4n.refpoints import Message, ak, ck, kq1, kx
 log = logging.getLogger(__name__)
 
 TIMER_S = 0.2
+MARK_S = 1.0
+OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
 REPORT_S = 0.25
 RETRY_S = 0.2
 
@@ -43,6 +47,7 @@ class SiteProcess:
         self._started_at = self._clock.now()
         self._server_tls = tls.server_context(self._directory)
         self._client_tls = tls.client_context(self._directory)
+        self._mark = Mark(self._directory / "store.mark")
         self._store = SQLiteStore(self._directory / "store.db", _read_key(self._directory / "store.key"))
         self._journal = Journal(self._store, self._perform, self._store_failed)
         self._damage = ""
@@ -57,9 +62,9 @@ class SiteProcess:
         self._modules: dict[str, ModuleDriver] = {}
 
     def _load(self) -> KeyManager:
-        manager = KeyManager(self._network, self._site, system_entropy, self._store)
-        for record in self._store.damaged:
-            log.error("a record of the key store failed authentication and is left out: %s", record)
+        manager = KeyManager(self._network, self._site, system_entropy, self._store, witnessed=self._mark.read())
+        for record in sorted(self._store.damaged):
+            log.error("a record of the key store failed authentication and is left out: %s %s", *record)
         if self._store.damaged:
             self._damage = f"{len(self._store.damaged)} records of the key store are damaged and left out"
         return manager
@@ -81,6 +86,7 @@ class SiteProcess:
                 await first_of(
                     self._journal.run(),
                     self._timer(),
+                    self._keep_mark(),
                     self._report_for_ever(),
                     *(peer.run() for peer in self._peers.values()),
                     *(module.run() for module in self._modules.values()),
@@ -107,7 +113,7 @@ class SiteProcess:
         self._journal.submit(step)
 
     def _connected(self, peer: str) -> None:
-        self._submit(self._manager.connected(peer))
+        self._submit(self._manager.connected(peer, self._clock.now()))
 
     def _disconnected(self, peer: str) -> None:
         self._submit(self._manager.disconnected(peer))
@@ -133,6 +139,15 @@ class SiteProcess:
         while True:
             await asyncio.sleep(TIMER_S)
             self._submit(self._manager.timer(self._clock.now()))
+
+    async def _keep_mark(self) -> None:
+        """Write down every second how far the store certainly is."""
+        while True:
+            await asyncio.sleep(MARK_S)
+            position = self._manager.position
+            with contextlib.suppress(StoreError):
+                await self._journal.carry_out(Step())
+                await asyncio.to_thread(self._mark.write, position)
 
     async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
         if identity.role != "site" or identity.id not in self._peers:
@@ -246,7 +261,7 @@ class SiteProcess:
             ),
             unclaimed_keys=manager.ksa.held.unclaimed_keys,
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
-            fault=str(self._journal.failure or self._damage),
+            fault=str(self._journal.failure or self._damage or (OLD_COPY if manager.is_old_copy else "")),
         )
 
 

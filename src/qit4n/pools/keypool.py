@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qit4n.errors import OutOfKeyError, ProtocolError
+from qit4n.pools.digest import digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class KeyPool:
         """An empty pool."""
         self._slabs: dict[str, bytes] = {}
         self._heads: dict[str, int] = {}
+        self._digests: dict[str, bytes] = {}
         self._available = 0
 
     @property
@@ -59,9 +61,22 @@ class KeyPool:
         """Bytes of ``slab`` that have left."""
         return self._heads[slab]
 
+    def digest(self, slab: str) -> bytes:
+        """The slab's digest (``pools/digest.py``), computed once."""
+        if slab not in self._digests:
+            self._digests[slab] = digest(slab, self._slabs[slab])
+        return self._digests[slab]
+
+    def skip(self, slab: str, head: int) -> None:
+        """Never cut what lies before ``head``: the other end has seen it used. Heads only move forward."""
+        head = min(max(head, self._heads[slab]), len(self._slabs[slab]))
+        self._available -= head - self._heads[slab]
+        self._heads[slab] = head
+
     def remove(self, slab: str) -> None:
         """Forget a slab and what is left of it. No error if it is not held."""
         material = self._slabs.pop(slab, None)
+        self._digests.pop(slab, None)
         if material is not None:
             self._available -= len(material) - self._heads.pop(slab)
 

@@ -1,6 +1,7 @@
 """Kx: key manager to key manager (ITU-T Y.3802, Q.4163): slabs agreed, keys relayed, keys supplied.
 
-KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlab` make a distilled block usable at both ends of a link;
+KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlabs` make a distilled block usable at both ends of a link;
+:class:`Synchronise` .. :class:`Position` make both ends of all pools agree after a connection has opened;
 :class:`RelayKey` .. :class:`DropChunk` carry key material over trusted nodes under a one-time pad per hop.
 KSA to KSA: :class:`NotifySupply` .. :class:`WithdrawSupply` tell the slave's key manager which key was supplied.
 Only :class:`RelayKey` and the mask of :class:`NotifySupply` carry key material, under a one-time pad.
@@ -18,11 +19,14 @@ class Span(Message, frozen=True, kw_only=True):
 
 
 class OfferSlab(Message, frozen=True, kw_only=True):
-    """The leading end of a link holds this block durably; ``owner`` is the site that may encrypt with it."""
+    """The leading end of a link holds this block durably; ``owner`` is the site that may encrypt with it.
+
+    ``digest`` is that of ``pools/digest.py``: the other end accepts only if its own block has the same.
+    """
 
     link: str
     slab: str
-    length: int
+    digest: bytes
     owner: str
 
 
@@ -33,11 +37,51 @@ class AcceptSlab(Message, frozen=True, kw_only=True):
     slab: str
 
 
-class VoidSlab(Message, frozen=True, kw_only=True):
-    """This block is not held here (any more): forget it."""
+class VoidSlabs(Message, frozen=True, kw_only=True):
+    """These blocks are not held here (any more), or differ: forget them."""
 
     link: str
+    slabs: tuple[str, ...]
+
+
+class SlabState(Message, frozen=True, kw_only=True):
+    """What one end holds of a slab: bytes that have left (``head``) and digest."""
+
     slab: str
+    head: int
+    digest: bytes
+
+
+class Synchronise(Message, frozen=True, kw_only=True):
+    """The way to you has opened: tell what you hold of the pools that I own. Until then I use nothing of them.
+
+    ``session`` comes back with the answer. ``position`` counts the commits of the sender's store.
+    """
+
+    session: int
+    position: int
+
+
+class PoolStates(Message, frozen=True, kw_only=True):
+    """Answer to :class:`Synchronise`.
+
+    Attributes:
+        seen: the highest ``position`` that the sender has ever heard from the receiver. If it is higher than the
+            receiver's own, the receiver's store is an old copy.
+        links: per link the slabs that the receiver of this message owns.
+        chunks: the chunks that the receiver of this message relayed.
+    """
+
+    session: int
+    seen: int
+    links: dict[str, tuple[SlabState, ...]]
+    chunks: tuple[SlabState, ...]
+
+
+class Position(Message, frozen=True, kw_only=True):
+    """Remember how far the sender's store is, so that it cannot come back as an old copy unnoticed."""
+
+    position: int
 
 
 class RelayKey(Message, frozen=True, kw_only=True):
@@ -75,14 +119,8 @@ class DropChunk(Message, frozen=True, kw_only=True):
     chunks: tuple[str, ...]
 
 
-class Inventory(Message, frozen=True, kw_only=True):
-    """After a (re)start the source lists the chunks it still holds for the receiver of this message."""
-
-    chunks: tuple[str, ...]
-
-
 class MissingChunks(Message, frozen=True, kw_only=True):
-    """Answer to :class:`Inventory`: these are not held at the destination."""
+    """These chunks are not held at the destination any more."""
 
     chunks: tuple[str, ...]
 
@@ -125,12 +163,14 @@ class WithdrawSupply(Message, frozen=True, kw_only=True):
 KxMessage = (
     OfferSlab
     | AcceptSlab
-    | VoidSlab
+    | VoidSlabs
+    | Synchronise
+    | PoolStates
+    | Position
     | RelayKey
     | RelayDone
     | RelayRefused
     | DropChunk
-    | Inventory
     | MissingChunks
     | NotifySupply
     | SupplyHeld

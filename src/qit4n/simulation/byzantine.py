@@ -36,8 +36,8 @@ class Forger:
         if isinstance(value, msgspec.Struct):
             for field in value.__struct_fields__:
                 self._learn(getattr(value, field))
-        elif isinstance(value, tuple):
-            for item in value:
+        elif isinstance(value, tuple | dict):
+            for item in value.values() if isinstance(value, dict) else value:
                 self._learn(item)
         else:
             words = self._words.setdefault(type(value), [])
@@ -57,6 +57,9 @@ class Forger:
             return msgspec.structs.replace(value, **{field: self._change(getattr(value, field))})
         if isinstance(value, tuple):
             return self._change_tuple(value)
+        if isinstance(value, dict):
+            key = self._dice.choice((*value, "x"))
+            return {**value, key: self._change(value.get(key, ()))} if self._dice.randrange(4) else {}
         if isinstance(value, bytes) and value and self._dice.random() < 0.7:  # noqa: PLR2004
             place = self._dice.randrange(len(value))
             return value[:place] + bytes([value[place] ^ 1 << self._dice.randrange(8)]) + value[place + 1 :]

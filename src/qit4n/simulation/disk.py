@@ -15,20 +15,25 @@ class Disk:
 
     Whether a commit that a crash interrupts is there afterwards is decided by ``keep``; it is there whole or not at
     all. ``full`` refuses every commit. A record in ``rotten`` fails authentication: it is left out on load until it
-    is written again.
+    is written again. ``mark`` is the file beside the store that says how far the store was.
     """
 
     def __init__(self) -> None:
         """An empty disk."""
         self.records: Records = {}
         self.rotten: set[tuple[str, str]] = set()
+        self.damaged: set[tuple[str, str]] = set()
         self.full = False
+        self.mark = 0
 
     def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
         """All sound records of a kind, oldest first."""
         for place, record in self.records.items():
-            if isinstance(record, kind) and place not in self.rotten:
-                yield record
+            if isinstance(record, kind):
+                if place in self.rotten:
+                    self.damaged.add(place)
+                else:
+                    yield record
 
     def commit(self, writes: Iterable[Write]) -> None:
         """Make the writes durable, all or none."""
@@ -57,6 +62,7 @@ class Disk:
     def restore(self, records: Records) -> None:
         """An older copy comes back."""
         self.records, self.rotten = dict(records), set()
+        self.damaged = set()
 
 
 ENCODER = msgspec.msgpack.Encoder()

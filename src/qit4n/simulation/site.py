@@ -1,6 +1,7 @@
 """One simulated site: a real key manager, its store, and what ``node/site.py`` and ``node/journal.py`` do live."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qit4n.errors import InvariantViolatedError, QitError, StoreError
@@ -19,6 +20,13 @@ Answered = Callable[[ak.Reply | None], None]
 Mouth = Callable[[str, kx.KxMessage], Iterable[tuple[str, kx.KxMessage]]]
 Input = Callable[[KeyManager, float], Step]
 NOT_READY = ak.Refused(reason="not-ready", text="the key store of this site does not take writes")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An action of the driver itself: write the position of the store beside it."""
+
+    position: int
 
 
 class SimulatedSite:
@@ -60,7 +68,10 @@ class SimulatedSite:
             way.connect()
 
     def _load(self) -> None:
-        self.manager = KeyManager(self._world.network, self.id, self._world.entropy, self.disk)
+        self.disk.damaged.clear()
+        self.manager = KeyManager(
+            self._world.network, self.id, self._world.entropy, self.disk, witnessed=self.disk.mark
+        )
 
     def crash(self) -> None:
         """End the process now; a commit under way is on the disk or is not."""
@@ -137,7 +148,7 @@ class SimulatedSite:
     def connected(self, peer: str) -> None:
         """The way to ``peer`` is open."""
         self._world.trace.add(self._world.now, self.id, "connected", peer)
-        self._input(lambda manager, _: manager.connected(peer))
+        self._input(lambda manager, now: manager.connected(peer, now))
 
     def disconnected(self, peer: str) -> None:
         """The way to ``peer`` is gone."""
@@ -147,7 +158,12 @@ class SimulatedSite:
     def _timer(self, generation: int) -> None:
         if generation == self.generation and self.up:
             self._input(lambda manager, now: manager.timer(now))
+            self._input(self._mark)
             self._world.after(TIMER_S, self._timer, generation)
+
+    def _mark(self, manager: KeyManager, _now: float) -> Step:
+        """Note how far the store is, once it is."""
+        return Step(actions=[Mark(manager.position)])  # type: ignore[list-item]
 
     # durable before visible: the rule of node/journal.py
 
@@ -221,8 +237,10 @@ class SimulatedSite:
 
     # actions
 
-    def _perform(self, action: Action) -> None:
+    def _perform(self, action: Action | Mark) -> None:
         match action:
+            case Mark(position):
+                self.disk.mark = position
             case Send(peer, message):
                 self._send(peer, message)
             case Answer(number, reply):

@@ -43,6 +43,8 @@ def described(value: Any, name: str = "") -> str:
         return f"{type(value).__name__}({', '.join(fields)})"
     if isinstance(value, bytes):
         return value.hex()[:SHORT] if name in IDENTIFIERS else f"<{len(value)} bytes>"
+    if isinstance(value, dict):
+        return f"{{{' '.join(f'{key}: {described(item)}' for key, item in value.items())}}}"
     if isinstance(value, tuple):
         return f"[{' '.join(described(item, name) for item in value)}]"
     text = str(value)
