@@ -16,6 +16,7 @@ from qit4n.simulation.part import Part
 
 Said = list[tuple[str, kx.KxMessage]]
 MEMORY = 60
+LEAST, MOST = -(2**63), 2**64 - 1  # what fits on the wire
 
 
 class Forger:
@@ -24,7 +25,7 @@ class Forger:
     def __init__(self, dice: random.Random) -> None:
         """Without any words yet."""
         self._dice = dice
-        self._words: dict[type, list[Any]] = {str: ["", "x"], bytes: [b"", b"\0"], int: [-1, 0, 1, 2**40]}
+        self._words: dict[type, list[Any]] = {str: ["", "x"], bytes: [b"", b"\0"], int: [-1, 0, 1, 2**63 - 1, LEAST, MOST]}
         self.messages: list[kx.KxMessage] = []
 
     def hear(self, message: kx.KxMessage) -> None:
@@ -44,7 +45,7 @@ class Forger:
             if len(words) < 5 * MEMORY:
                 words.append(value)
             else:
-                words[self._dice.randrange(4, len(words))] = value
+                words[self._dice.randrange(6, len(words))] = value
 
     def altered(self, message: kx.KxMessage) -> kx.KxMessage:
         """The message with one field changed."""
@@ -64,7 +65,7 @@ class Forger:
             place = self._dice.randrange(len(value))
             return value[:place] + bytes([value[place] ^ 1 << self._dice.randrange(8)]) + value[place + 1 :]
         if isinstance(value, int) and self._dice.random() < 0.5:  # noqa: PLR2004
-            return value + self._dice.choice((-32, -1, 1, 32))
+            return min(max(value + self._dice.choice((-32, -1, 1, 32)), LEAST), MOST)
         return self._dice.choice(self._words[type(value)])
 
     def _change_tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:

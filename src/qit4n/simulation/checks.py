@@ -3,6 +3,7 @@
 from collections import Counter
 
 from qit4n.errors import InvariantViolatedError
+from qit4n.pools.digest import SALT_BYTES
 from qit4n.pools.keypool import KeyPool
 from qit4n.simulation import seam
 from qit4n.simulation.ledger import Material
@@ -96,10 +97,12 @@ def conserved(run: Run, *, faultless: bool) -> Counter[str]:
                 books["end to end"] += _untouched(name, f"pool {peer}", pool.ready, chunk, run.ledger.chunks[chunk])
     for place, slab in run.ledger.slabs.items():
         if not run.ledger.of_a_liar(place[0]):
+            used, salt = sum(slab.used), min(SALT_BYTES, len(slab.content))
             books["in"] += len(slab.content)
-            books["used"] += sum(slab.used)
-            books["pending"] += len(slab.content) - sum(slab.used) if place in open_ - owners.keys() else 0
-    books["waste"] = books["in"] - books["used"] - books["held"] - books["pending"]
+            books["salt"] += salt
+            books["used"] += used
+            books["pending"] += len(slab.content) - used - salt if place in open_ - owners.keys() else 0
+    books["waste"] = books["in"] - books["salt"] - books["used"] - books["held"] - books["pending"]
     if books["waste"] < 0 or (faultless and books["waste"]):
         raise InvariantViolatedError("bytes in = used + held + waste", f"{dict(books)}, faults: {not faultless}")
     return books

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from qit4n.errors import StoreFullError
 from qit4n.keys.store import Put, Record, RecordType, Write
 
@@ -63,6 +61,3 @@ class Disk:
         """An older copy comes back."""
         self.records, self.rotten = dict(records), set()
         self.damaged = set()
-
-
-ENCODER = msgspec.msgpack.Encoder()

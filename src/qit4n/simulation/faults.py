@@ -230,6 +230,7 @@ class RestoredBackup(Fault):
             return
         site.crash()
         site.disk.restore(copy)
+        site.restored = True
         self.note(site.id, "restored backup")
         for watcher in self.run.world.watchers:
             watcher.restored(site.id)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from qit4n.errors import InvariantViolatedError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
-from qit4n.keys.store import Write
+from qit4n.keys.store import PositionRecord, Put, Write
 from qit4n.refpoints import ak, ck, kq1, kx
 from qit4n.simulation.disk import Disk
 
@@ -16,10 +18,21 @@ if TYPE_CHECKING:
 
 TIMER_S = 0.5
 COMMIT_S = 0.004
+ENCODE = msgspec.msgpack.Encoder().encode
 Answered = Callable[[ak.Reply | None], None]
 Mouth = Callable[[str, kx.KxMessage], Iterable[tuple[str, kx.KxMessage]]]
 Input = Callable[[KeyManager, float], Step]
 NOT_READY = ak.Refused(reason="not-ready", text="the key store of this site does not take writes")
+
+
+def _encode(step: Step) -> None:
+    """What cannot be written or sent must not be asked for."""
+    for write in step.writes:
+        if isinstance(write, Put):
+            ENCODE(write.record)
+    for action in step.actions:
+        if isinstance(action, Send):
+            ENCODE(action.message)
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class SimulatedSite:
         self.generation = 0
         self.clock_offset = 0.0
         self.crash_at: tuple[int, str] | None = None
+        self.restored = False
         self.mouth: Mouth | None = None
         self.resting: set[str] = set()
         self._requests: dict[int, Answered] = {}
@@ -72,6 +86,12 @@ class SimulatedSite:
         self.manager = KeyManager(
             self._world.network, self.id, self._world.entropy, self.disk, witnessed=self.disk.mark
         )
+        if (PositionRecord.kind, self.id) in self.disk.damaged:
+            for watcher in self._world.watchers:
+                watcher.restored(self.id)  # nobody knows how old the store is: it is given up
+        elif self.manager.is_old_copy and not self.restored:
+            raise InvariantViolatedError("a store that is up to date is used", f"{self.id} gives up its store")
+        self.restored = False
 
     def crash(self) -> None:
         """End the process now; a commit under way is on the disk or is not."""
@@ -104,6 +124,7 @@ class SimulatedSite:
             return
         try:
             step = work(self.manager, self.clock)
+            _encode(step)
         except QitError as error:
             if isinstance(error, InvariantViolatedError):
                 raise
@@ -252,6 +273,9 @@ class SimulatedSite:
                 (self.resting.discard if order.run else self.resting.add)(order.link)
 
     def _send(self, peer: str, message: kx.KxMessage) -> None:
+        if peer == self.id:
+            self._world.trace.add(self._world.now, self.id, "to itself", message)  # node/site.py warns and drops it
+            return
         self._world.trace.add(self._world.now, self.id, f"> {type(message).__name__}", "to", peer, message)
         for watcher in self._world.watchers:
             watcher.sent(self.id, peer, message)
