@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test test-long lint format install bench constraints clean
+KILLS ?= 1000
+
+.PHONY: up test test-long kills lint format install bench constraints clean
 
 up: install
 	$(BIN)/qit up two-data-centres
@@ -12,6 +14,9 @@ test: install
 
 test-long: install
 	$(BIN)/pytest -m long
+
+kills: install
+	KILLS=$(KILLS) $(BIN)/pytest -s tests/system/test_kills.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-STEADY_S = 10.0
+STEADY_S = 2.0
 STOP_LIMIT_S = 5.0
 POLL_S = 0.15
 

@@ -1,0 +1,133 @@
+"""kill -9 of live processes at random moments under load: what was acknowledged stays, nothing is given twice.
+
+``make kills KILLS=1000`` runs as many as wanted; the long tests run a few. Figures are printed with ``-s``.
+"""
+
+import os
+import random
+import signal
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from qit4n.errors import KeyRequestError, PeerUnreachableError
+
+pytestmark = [pytest.mark.system, pytest.mark.long]
+
+KILLS = int(os.environ.get("KILLS", "25"))
+SEED = int(os.environ.get("SEED", "1"))
+RECOVERY_LIMIT_S = 30.0
+
+THREE_SITES = """
+qit4n: 1
+name: three-sites
+sites: [{id: a}, {id: b}, {id: c}]
+modules:
+  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 50000}
+links:
+  - {id: ab, ends: [a, b], medium: {length_km: 5, loss_db: 1}, module: near}
+  - {id: bc, ends: [b, c], medium: {length_km: 5, loss_db: 1}, module: near}
+applications: [{id: app-a, site: a}, {id: app-b, site: b}, {id: app-c, site: c}]
+demands:
+  - {between: [app-a, app-c], pool_bits: 262144}
+  - {between: [app-a, app-b], pool_bits: 262144}
+"""
+
+
+class Traffic:
+    """One thread that gets keys as a master; some are fetched at once, some twice, the rest is left for the end."""
+
+    def __init__(self, network, master, slave, seed):
+        self.master, self.slave = master, slave
+        self.supplied, self.left, self.wrong = {}, {}, []
+        self.begun_at = 0.0
+        self._values = set()
+        self._dice = random.Random(seed)
+        self._get, self._fetch = network.client(master), network.client(slave)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.wait(0.1):
+            begun = time.monotonic()
+            try:
+                got = {key.key_id: key.value for key in self._get.get_keys(self.slave, number=2)}
+            except (KeyRequestError, PeerUnreachableError):
+                continue
+            new_values = set(got.values()) - self._values
+            if self.supplied.keys() & got.keys() or len(new_values) < len(got):
+                self.wrong.append("a key was given twice")
+            self.supplied |= got
+            self._values |= new_values
+            self.begun_at = begun
+            if self._dice.random() < 0.5:
+                self.left |= got
+            elif self.fetch(got) and self._dice.random() < 0.2 and self.fetch(got):
+                self.wrong.append("a slave got its copy twice")
+
+    def fetch(self, wanted):
+        """Whether the slave got its copies; when the answer is lost on the way they are wasted."""
+        try:
+            found = {key.key_id: key.value for key in self._fetch.get_keys_by_id(self.master, list(wanted))}
+        except (KeyRequestError, PeerUnreachableError):
+            return False
+        if found != wanted:
+            self.wrong.append("two copies differ")
+        return True
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(30)
+
+
+def processes(network):
+    """Process ids of the sites and the controller by name, as the supervisor has started them."""
+    found = {}
+    for task in Path(f"/proc/{network.process.pid}/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if "node" in words:
+                found[words[words.index("node") + 1]] = int(pid)
+            elif "controller" in words:
+                found["controller"] = int(pid)
+    return found
+
+
+def test_kills_under_load_lose_no_acknowledged_key(start, tmp_path):
+    """Any process, any moment: no key twice, no unequal copies, every acknowledged key is there afterwards."""
+    file = tmp_path / "three-sites.yaml"
+    file.write_text(THREE_SITES, encoding="utf-8")
+    network = start(file)
+    dice, times = random.Random(SEED), []
+    pairs = (("app-a", "app-c"), ("app-c", "app-a"), ("app-a", "app-b"), ("app-b", "app-a"))
+    traffic = [Traffic(network, *pair, SEED + number) for number, pair in enumerate(pairs)]
+    for kill in range(KILLS):
+        time.sleep(dice.random() * 0.4)
+        victim = dice.choice(["a", "b", "c", "controller"])
+        while victim not in (running := processes(network)):
+            time.sleep(0.02)
+        os.kill(running[victim], signal.SIGKILL)
+        killed_at = time.monotonic()
+        while any(one.begun_at < killed_at for one in traffic):
+            assert time.monotonic() - killed_at < RECOVERY_LIMIT_S, f"no keys after kill {kill} of {victim}"
+            time.sleep(0.02)
+        times.append(time.monotonic() - killed_at)
+        if (kill + 1) % 50 == 0 or kill + 1 == KILLS:
+            supplied = sum(len(one.supplied) for one in traffic)
+            sys.stdout.write(
+                f"{kill + 1} kills, {supplied} keys; keys flow again after: median {statistics.median(times):.2f} s, "
+                f"99 % within {sorted(times)[int(len(times) * 0.99)]:.2f} s, at most {max(times):.2f} s\n"
+            )
+            sys.stdout.flush()
+    for one in traffic:
+        one.stop()
+        assert one.wrong == []
+        assert len(one.left) > 2
+        for key_id, value in one.left.items():
+            assert one.fetch({key_id: value}), f"{one.master} was supplied with {key_id}, {one.slave} cannot fetch it"
+        assert one.wrong == []
