@@ -132,10 +132,10 @@ class Deliveries(Watcher):
 
     def restored(self, site: str) -> None:
         """All copies at a site whose store went back in time are excused."""
-        for held_at, _ in list(self._held):
-            if held_at == site:
-                self._held = {place: entry for place, entry in self._held.items() if place[0] != site}
-                break
+        for place, (_, record) in list(self._held.items()):
+            if place[0] == site:
+                self._excuse_all(record, "restored store")
+                del self._held[place]
         for key_id, known in self.keys.items():
             for slave in known.open:
                 if self.site(slave) == site:

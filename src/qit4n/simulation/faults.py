@@ -1,12 +1,12 @@
 """What harms the network. Each run has some of these, chosen by the seed."""
 
-from dataclasses import field
-
 from qit4n.simulation.byzantine import Byzantine, Tampering
 from qit4n.simulation.disk import Records
 from qit4n.simulation.part import Part
+from qit4n.simulation.site import SimulatedSite
 from qit4n.simulation.wires import DELAY_S
 
+BACKUP_AGE_S = 2.0
 COMMIT_MOMENTS = ("before", "torn", "after", "between")
 
 
@@ -215,19 +215,22 @@ class LostBlocks(Fault):
 
 
 class RestoredBackup(Fault):
-    """After a crash a site comes back with an older copy of its whole store."""
+    """After a crash a site comes back with an older copy of its whole store; the mark beside it is what it was."""
 
-    interval_s = 4.0
-    backups: dict[str, Records] = field(default_factory=dict)
+    interval_s = 2.0
 
     def step(self) -> None:
-        """Make a copy, or bring one back."""
+        """Make a copy, or bring an old one back."""
         site = self.run.world.sites[self.any_site()]
-        copy = self.backups.pop(site.id, None)
+        copy, made_at = self.backups.get(site.id, (None, 0.0))
         if copy is None:
-            self.backups[site.id] = site.disk.backup()
+            self.backups[site.id] = (site.disk.backup(), self.run.world.now)
             self.note(site.id, "backup")
-            return
+        elif self.run.world.now - made_at > BACKUP_AGE_S:
+            self._restore(site, copy)
+
+    def _restore(self, site: SimulatedSite, copy: Records) -> None:
+        del self.backups[site.id]
         site.crash()
         site.disk.restore(copy)
         site.restored = True
@@ -238,7 +241,7 @@ class RestoredBackup(Fault):
 
     def setup(self) -> None:
         """No copies yet."""
-        self.backups = {}
+        self.backups: dict[str, tuple[Records, float]] = {}
         super().setup()
 
 
@@ -254,7 +257,7 @@ FAULTS: tuple[type[Part], ...] = (
     SilentController,
     StaleController,
     LostBlocks,
+    RestoredBackup,
     Byzantine,
     Tampering,
 )
-BY_CHOICE: dict[str, type[Part]] = {"restored-backup": RestoredBackup}

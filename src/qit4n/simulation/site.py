@@ -91,7 +91,7 @@ class SimulatedSite:
                 watcher.restored(self.id)  # nobody knows how old the store is: it is given up
         elif self.manager.is_old_copy and not self.restored:
             raise InvariantViolatedError("a store that is up to date is used", f"{self.id} gives up its store")
-        self.restored = False
+        self.restored = self.restored and self.manager.is_old_copy
 
     def crash(self) -> None:
         """End the process now; a commit under way is on the disk or is not."""
