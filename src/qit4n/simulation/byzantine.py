@@ -13,6 +13,7 @@ import msgspec
 
 from qit4n.refpoints import kx
 from qit4n.simulation.part import Part
+from qit4n.simulation.watcher import Watcher
 
 Said = list[tuple[str, kx.KxMessage]]
 MEMORY = 60
@@ -101,8 +102,8 @@ class Forger:
         return message
 
 
-class Byzantine(Part):
-    """One site says anything while the fault lasts."""
+class Byzantine(Part, Watcher):
+    """One site says anything while the fault lasts, with words that it has said or heard."""
 
     interval_s = 0.7
 
@@ -114,7 +115,14 @@ class Byzantine(Part):
             self.run.world.sites[name].mouth = self.say
             self.name = name
             self.note(name, "Byzantine")
+        self.run.world.watchers.append(self)
         super().setup()
+
+    def received(self, site: str, peer: str, message: kx.KxMessage) -> None:
+        """Remember what it is told."""
+        del peer
+        if site == self.name:
+            self.forger.hear(message)
 
     def say(self, peer: str, message: kx.KxMessage) -> Said:
         """What is sent instead of a message."""

@@ -38,10 +38,13 @@ def _fetch(applications: Applications, pair: tuple[str, str], keys: dict[seam.Ke
 
 
 def kept(run: Run, applications: Applications) -> None:
-    """Every acknowledged key that a slave has yet to fetch is there."""
+    """Every acknowledged key that a slave has yet to fetch is there; what was fetched is not there any more."""
     for key_id, known in list(run.deliveries.keys.items()):
         for slave in list(known.open):
             applications.fetch(slave, known.master, (key_id,))
+        for slave in known.fetched:
+            again = seam.fetch(slave, known.master, (key_id,))
+            applications.ask_in_vain(again, run.deliveries.site(slave))
     run.world.run(1.0)
     for key_id, known in run.deliveries.keys.items():
         left = [slave for slave in known.open if not run.deliveries.excuse(key_id, slave)]
@@ -49,6 +52,20 @@ def kept(run: Run, applications: Applications) -> None:
             raise InvariantViolatedError(
                 "an acknowledged key can be fetched by each slave", f"{left[0]} got no answer for key {key_id.hex()}"
             )
+
+
+def agreed(run: Run) -> None:
+    """No block waits at one end of a link for an agreement when the other end holds it too."""
+    sites = run.world.sites
+    for link in run.world.network.links:
+        if not run.ledger.of_a_liar(link.id):
+            one, other = (sites[end].manager.kma.stocks[link.id] for end in link.ends)
+            for here, there in ((one, other), (other, one)):
+                waiting = [slab for slab in here.pending if slab in (*there.pending, *there.send.slabs)]
+                if waiting:
+                    raise InvariantViolatedError(
+                        "both ends agree on a block", f"{link.id}/{waiting[0]} still waits at {there.peer}"
+                    )
 
 
 def secret(run: Run) -> None:

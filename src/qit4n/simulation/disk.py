@@ -53,11 +53,12 @@ class Disk:
         """The power failed when ``written`` of the writes had reached the disk: the store takes none of them."""
         del writes, written
 
-    def backup(self) -> Records:
-        """A copy of everything."""
-        return dict(self.records)
+    def backup(self) -> tuple[Records, int]:
+        """A copy of the store, and the mark."""
+        return dict(self.records), self.mark
 
-    def restore(self, records: Records) -> None:
+    def restore(self, copy: tuple[Records, int], *, with_mark: bool) -> None:
         """An older copy comes back."""
-        self.records, self.rotten = dict(records), set()
-        self.damaged = set()
+        self.records, self.rotten = dict(copy[0]), set()
+        if with_mark:
+            self.mark = copy[1]

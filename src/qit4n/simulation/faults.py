@@ -218,6 +218,7 @@ class RestoredBackup(Fault):
     """After a crash a site comes back with an older copy of its whole store; the mark beside it is what it was."""
 
     interval_s = 2.0
+    with_mark = False
 
     def step(self) -> None:
         """Make a copy, or bring an old one back."""
@@ -229,10 +230,10 @@ class RestoredBackup(Fault):
         elif self.run.world.now - made_at > BACKUP_AGE_S:
             self._restore(site, copy)
 
-    def _restore(self, site: SimulatedSite, copy: Records) -> None:
+    def _restore(self, site: SimulatedSite, copy: tuple[Records, int]) -> None:
         del self.backups[site.id]
         site.crash()
-        site.disk.restore(copy)
+        site.disk.restore(copy, with_mark=self.with_mark)
         site.restored = True
         self.note(site.id, "restored backup")
         for watcher in self.run.world.watchers:
@@ -241,7 +242,7 @@ class RestoredBackup(Fault):
 
     def setup(self) -> None:
         """No copies yet."""
-        self.backups: dict[str, tuple[Records, float]] = {}
+        self.backups: dict[str, tuple[tuple[Records, int], float]] = {}
         super().setup()
 
 

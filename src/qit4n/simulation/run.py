@@ -76,9 +76,11 @@ def _play(run: Run, parts: list[Part], faults: list[Part], outcome: Outcome) -> 
     applications.stop()
     for fault in faults:
         fault.stop()
-    run.calm = True
+    run.calm, restarts = True, bool(faults) and applications.dice.random() < 0.5  # noqa: PLR2004
     run.world.trace.add(run.world.now, "-", "calm")
     for name in run.world.sites:
+        if restarts:
+            run.world.sites[name].crash()
         restart(applications, name)
     outcome.recovery_s = checks.recovered(run, applications)
     checks.kept(run, applications)
@@ -86,5 +88,6 @@ def _play(run: Run, parts: list[Part], faults: list[Part], outcome: Outcome) -> 
     run.world.run(SETTLING_S)
     for part in (*parts, *faults):
         part.check()
+    checks.agreed(run)
     checks.secret(run)
     outcome.books = checks.conserved(run, faultless=not faults)

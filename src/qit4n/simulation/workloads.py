@@ -177,14 +177,15 @@ class Applications(Part):
         )
         at_fault = wrong.slave not in (right.master, *right.slaves) or wrong.master != right.master
         if at_fault or seam.STRAY in wrong.key_ids:
-            self.run.world.after(delay, self._ask_wrongly, wrong)
+            self.run.world.after(delay, self.ask_in_vain, wrong, self.run.deliveries.site(slave))
         self.run.world.after(delay + 3.0, self.fetch, slave, right.master, key_ids)
 
-    def _ask_wrongly(self, request: ak.GetKeysByID) -> None:
+    def ask_in_vain(self, request: ak.GetKeysByID, site: str) -> None:
+        """Put a request at a site that must refuse it, or keep its promises all the same."""
         deliveries = self.run.deliveries
 
         def answered(reply: ak.Reply | None) -> None:
             if isinstance(reply, ak.SuppliedKeys):
                 deliveries.fetched(request, reply)
 
-        self.run.world.sites[deliveries.site(request.slave)].request(request, answered)
+        self.run.world.sites[site].request(request, answered)
