@@ -31,6 +31,10 @@ class CertificateError(QitError):
     exit_code = 5
 
 
+class RevokedError(CertificateError):
+    """A certificate that its authority has revoked."""
+
+
 class AddressInUseError(QitError):
     """A port that the network file gives to a process is taken."""
 
@@ -53,6 +57,12 @@ class StoreFullError(StoreError):
     """The disk under the key store is full: nothing was acknowledged that is not on disk."""
 
     exit_code = 9
+
+
+class AuditError(QitError):
+    """An audit trail was changed, or cut short."""
+
+    exit_code = 13
 
 
 class PeerUnreachableError(QitError):

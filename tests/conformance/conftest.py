@@ -8,13 +8,10 @@ import threading
 
 import pytest
 
-from qit4n.adapters import http014, tls
+from qit4n.adapters import http014
 from qit4n.adapters.certificates import issue_all
-from qit4n.keys.directory import Directory
-from qit4n.keys.endtoend import EndToEndPools
-from qit4n.keys.kma import KMA, LinkStock
-from qit4n.keys.ksa import KSA
-from qit4n.keys.relay import Relay
+from qit4n.adapters.credentials import Credentials
+from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Answer
 from qit4n.network.model import Application, Demand, Network, Site
 
@@ -43,21 +40,30 @@ def state(network, tmp_path_factory):
     return directory
 
 
+class Nothing:
+    """A store that is empty at the start; nobody commits to it."""
+
+    damaged = frozenset()
+
+    def load(self, _kind):
+        return []
+
+
 class Supply:
-    """The real KSA of site A, whose applications are all local: no relay is needed to supply them."""
+    """The real key manager of site A, whose applications are all local: no relay is needed to supply them."""
 
     def __init__(self, network, entropy):
-        kma = KMA("A", [LinkStock(link="none", peer="B", leads=True)], 1)
-        self._ksa = KSA("A", Directory.of(network), EndToEndPools("A", Relay(kma), entropy), entropy)
+        self._manager = KeyManager(network, "A", entropy, Nothing())
         self.empty = False
 
-    async def answer(self, request):
+    def ask(self, request, reply):
         from qit4n.refpoints import ak
 
         if self.empty and isinstance(request, ak.GetKeys):
-            return ak.Refused(reason="no-key", text="insufficient key material")
-        step = self._ksa.request(1, request, 1000.0)
-        return next(action.reply for action in step.actions if isinstance(action, Answer))
+            reply(ak.Refused(reason="no-key", text="insufficient key material"))
+            return
+        step = self._manager.request(1, request, 1000.0)
+        reply(next(action.reply for action in step.actions if isinstance(action, Answer)))
 
 
 class KME:
@@ -129,15 +135,14 @@ def kme(network, state):
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     supply = Supply(network, os.urandom)
-    context = tls.server_context_for_applications(state / "sites" / "A")
+    credentials = Credentials(state / "sites" / "A")
 
     async def begin():
-        runner = await http014.serve("127.0.0.1", 0, context, supply.answer, network=network.name)
-        return runner, runner.addresses[0][1]
+        return await http014.serve("127.0.0.1", 0, credentials, supply.ask, network=network.name)
 
-    runner, port = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
-    yield KME(network, state, port, supply)
-    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    yield KME(network, state, server.port, supply)
+    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
     loop.close()

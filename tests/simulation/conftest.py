@@ -9,7 +9,7 @@ import pytest
 from qit4n.errors import QitError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Answer, Send, Step
-from qit4n.keys.store import Put
+from qit4n.keys.store import Erase, Put
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site
 from qit4n.refpoints import ak, ck, kq1
 
@@ -19,6 +19,7 @@ class MemoryStore:
 
     def __init__(self):
         self.records = {}
+        self.events = []
         self.damaged = set()
         self.puts = 0
 
@@ -30,8 +31,10 @@ class MemoryStore:
             if isinstance(write, Put):
                 self.records[write.record.kind, write.record.key] = write.record
                 self.puts += 1
-            else:
+            elif isinstance(write, Erase):
                 self.records.pop((write.kind, write.key), None)
+            else:
+                self.events.append(write.event)
 
 
 def account(bits):

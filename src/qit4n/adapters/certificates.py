@@ -7,16 +7,18 @@ Each network has its own certificate authority. A certificate says whose it is i
     sites/ID/{cert,key,ca}.pem store.key       a site and the key that encrypts its store
     sites/ID/psk/LINK.key                      pre-shared authentication key of a QKD link, the same at both ends
     controller/ operator/ applications/SAE/    {cert,key,ca}.pem
+    ca/ sites/ID/ controller/ operator/        crl.pem, the certificates that are revoked
 
 Everything is made once and kept; what expires within 30 days, or no longer fits the authority, the hosts of the
-network file or its own key, is made anew. The authority is never replaced. Files and directories are for their owner
-only. A pre-shared file is emptied when a site has taken it into its store, and stays as a mark of that.
+network file or its own key, is made anew; what is revoked only when its name is given. The authority is never
+replaced. Files and directories are for their owner only. A pre-shared file is emptied when a site has taken it into
+its store, and stays as a mark of that.
 """
 
 import datetime
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from qit4n.adapters.presharedkeys import make_pair
+from qit4n.adapters.privatefiles import write_private
+from qit4n.adapters.revocation import FILE_NAME, RevocationList
 from qit4n.errors import CertificateError
 from qit4n.network.model import Network
 
@@ -34,8 +39,7 @@ AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 RENEW_BEFORE = datetime.timedelta(days=30)
 BACKDATE = datetime.timedelta(minutes=5)
 STORE_KEY_BYTES = 32
-PRESHARED_NAME_BYTES = 16
-PRESHARED_BYTES = PRESHARED_NAME_BYTES + 256 * 64
+FOLDERS = {"sae": "applications", "site": "sites"}
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,17 @@ class _Holder:
     hosts: tuple[str, ...] = ()
 
 
-def issue_all(network: Network, state: Path, renew_psk: Iterable[str] = ()) -> list[Made]:
-    """Make what is missing, renew what expires soon, keep the rest.
+@dataclass(frozen=True)
+class _Authority:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+    revoked: RevocationList
+
+
+def issue_all(
+    network: Network, state: Path, renew_psk: Collection[str] = (), renew: Collection[str] = ()
+) -> list[Made]:
+    """Make what is missing, renew what expires soon and what ``renew`` names, keep the rest.
 
     Raises:
         CertificateError: a file is there that does not fit (a damaged key, a half of a pair).
@@ -66,11 +79,53 @@ def issue_all(network: Network, state: Path, renew_psk: Iterable[str] = ()) -> l
     if unknown:
         raise CertificateError(f"no link {unknown[0]} in network {network.name}; its links: {', '.join(sorted(links))}")
     authority_made, certificate, key = _authority(network, state / "ca")
-    made = [authority_made]
-    made += [_certificate(network, holder, certificate, key) for holder in _holders(network, state)]
+    made, holders = [authority_made], _holders(network, state)
+    names = {holder.id for holder in holders}
+    strangers = [name for name in renew if name not in names]
+    if strangers:
+        raise CertificateError(f"{strangers[0]} has no certificate in network {network.name}; {_listed(names)} have")
+    authority = _Authority(certificate, key, RevocationList.of(state / "ca" / FILE_NAME, certificate))
+    made += [_certificate(network, holder, authority, renew=holder.id in renew) for holder in holders]
+    _distribute(authority, state)
     made += [_random_file(state / "sites" / site.id / "store.key", STORE_KEY_BYTES) for site in network.sites]
-    made += [one for link in network.links for one in _preshared(state, link.id, link.ends, link.id in set(renew_psk))]
+    for link in network.links:
+        files = [state / "sites" / end / "psk" / f"{link.id}.key" for end in link.ends]
+        action = make_pair(files, link.id, renew=link.id in renew_psk)
+        made += [Made(file, action) for file in files]
     return made
+
+
+def revoke(state: Path, name: str) -> tuple[str, int]:
+    """Revoke the certificate of the application or site ``name``: role and serial number. Nothing changes if it is.
+
+    Raises:
+        CertificateError: there is no such certificate, two have the name, or this is not where the authority is.
+    """
+    found = {role: state / folder / name / "cert.pem" for role, folder in FOLDERS.items()}
+    found = {role: path for role, path in found.items() if path.is_file()}
+    if not name or Path(name).name != name or not found:
+        known = {path.parent.name for folder in FOLDERS.values() for path in (state / folder).glob("*/cert.pem")}
+        raise CertificateError(f"no application or site {name} has a certificate in {state}; {_listed(known)} have")
+    if len(found) > 1:
+        raise CertificateError(f"{name} is an application and a site; rename one of them in the network file")
+    (role, path), *_ = found.items()
+    certificate, key = read_certificate(state / "ca" / "ca.pem"), _read_key(state / "ca" / "ca.key")
+    serial = read_certificate(path).serial_number
+    revoked = RevocationList.of(state / "ca" / FILE_NAME, certificate)
+    _distribute(_Authority(certificate, key, revoked), state, serial)
+    return role, serial
+
+
+def _distribute(authority: _Authority, state: Path, *serials: int) -> None:
+    """Revoke ``serials``, and put the list where processes look for it: the authority's own copy first."""
+    content = authority.revoked.signed(authority.key, serials)
+    for directory in (state / "ca", *sorted((state / "sites").glob("*")), state / "controller", state / "operator"):
+        if directory.is_dir():
+            write_private(directory / FILE_NAME, content)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _holders(network: Network, state: Path) -> list[_Holder]:
@@ -137,19 +192,19 @@ def _authority_certificate(network: Network, key: ec.EllipticCurvePrivateKey) ->
     )
 
 
-def _certificate(
-    network: Network, holder: _Holder, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
-) -> Made:
+def _certificate(network: Network, holder: _Holder, authority: _Authority, *, renew: bool) -> Made:
     files = {name: holder.directory / f"{name}.pem" for name in ("cert", "key", "ca")}
-    authority_pem = authority.public_bytes(serialization.Encoding.PEM)
+    authority_pem = authority.certificate.public_bytes(serialization.Encoding.PEM)
     names = _names(network, holder)
-    if files["cert"].exists() and files["key"].exists():
+    if files["cert"].exists() and files["key"].exists() and not renew:
         old, old_key = read_certificate(files["cert"]), _read_key(files["key"])
-        if _signed_by(old, authority) and _fits(old, old_key, names):
+        if old.serial_number in authority.revoked.serials:
+            return Made(files["cert"], "revoked")
+        if _signed_by(old, authority.certificate) and _fits(old, old_key, names):
             write_private(files["ca"], authority_pem)
             return Made(files["cert"], "kept", old.not_valid_after_utc)
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _sign(holder, names, key, authority, authority_key)
+    certificate = _sign(holder, names, key, authority.certificate, authority.key)
     write_private(files["key"], _key_bytes(key))
     write_private(files["cert"], certificate.public_bytes(serialization.Encoding.PEM))
     write_private(files["ca"], authority_pem)
@@ -238,6 +293,8 @@ def read_certificate(path: Path) -> x509.Certificate:
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except OSError as error:
+        raise CertificateError(f"{path}: {error.strerror}; it is only where qit pki made the network") from error
     except (ValueError, TypeError) as error:
         raise CertificateError(f"{path} is not a PEM private key; restore it, or move its directory away") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -245,75 +302,8 @@ def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read: whole or not at all, durable on return."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    _put_in_place(_write_beside(path, content), path)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".new")
-
-
-def _write_beside(path: Path, content: bytes) -> Path:
-    _make_private_directory(path.parent)
-    fresh = _beside(path)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return fresh
-
-
-def _put_in_place(fresh: Path, path: Path) -> None:
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)  # the rename itself
-    finally:
-        os.close(directory)
-
-
-def _make_private_directory(directory: Path) -> None:
-    """``Path.mkdir(parents=True)`` would leave the parents open to others."""
-    for one in (*reversed(directory.parents), directory):
-        one.mkdir(mode=0o700, exist_ok=True)
-
-
 def _random_file(path: Path, size: int) -> Made:
     if path.exists():
         return Made(path, "kept")
     write_private(path, os.urandom(size))
     return Made(path, "made")
-
-
-def _preshared(state: Path, link: str, ends: tuple[str, str], renew: bool) -> list[Made]:
-    files = [state / "sites" / end / "psk" / f"{link}.key" for end in ends]
-    _finish_pair(files)
-    there = [file.exists() for file in files]
-    if not renew and all(there):
-        return [Made(file, "kept") for file in files]
-    if not renew and any(there):
-        lost = files[there.index(False)]
-        raise CertificateError(
-            f"{lost} is missing while the other end of link {link} has its half; copy it there if it was never used, "
-            f"or make a new pair: qit pki FILE --state DIR --renew-psk {link}"
-        )
-    secret = os.urandom(PRESHARED_BYTES)
-    fresh = [_write_beside(file, secret) for file in files]
-    for new, file in zip(fresh, files, strict=True):
-        _put_in_place(new, file)
-    return [Made(file, "made") for file in files]
-
-
-def _finish_pair(files: list[Path]) -> None:
-    """After a run that was cut short: complete the pair if one half is in place already, else drop what it left."""
-    left = [file for file in files if _beside(file).exists()]
-    if len(left) == 1:
-        other = files[1 - files.index(left[0])]
-        if other.exists() and other.read_bytes() == _beside(left[0]).read_bytes():
-            _put_in_place(_beside(left[0]), left[0])
-    for file in files:
-        _beside(file).unlink(missing_ok=True)

@@ -3,177 +3,208 @@
 No request, answer or key is logged. Every answer, also to what is no HTTP, is JSON and forbids caching (A21).
 Whatever goes wrong in here is a 500 with an Error object that says nothing about keys.
 
-A client that is slow holds nothing for ever: the body must come within ``timeout_s`` (408); a connection on which
-nothing is asked is closed after ``KEEP_ALIVE_S``.
+What a slow or endless client can hold is bounded in ``http1.py``: the request must come within ``timeout_s`` (408); a
+connection on which nothing is asked is closed after ``KEEP_ALIVE_S``.
 """
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Awaitable, Callable
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from email.utils import formatdate
 
-from aiohttp import web
-from aiohttp.http import HttpVersion11
-
-from qit4n.adapters import tls
-from qit4n.errors import AddressInUseError, CertificateError, KeyRequestError
+from qit4n.adapters import http1
+from qit4n.adapters.credentials import Credentials
+from qit4n.adapters.httprequests import Request
+from qit4n.errors import AddressInUseError, CertificateError, KeyRequestError, RevokedError
 from qit4n.interfaces import etsi014
 from qit4n.refpoints import ak
 
 log = logging.getLogger(__name__)
 
-Answer = Callable[[ak.Request], Awaitable[ak.Reply]]
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "qit4n"}
-RETRY_AFTER_S = "1"
+Ask = Callable[[ak.Request, Callable[[ak.Reply], None]], None]
 KEEP_ALIVE_S = 75.0
 TIMEOUT_S = 15.0
-LINGERING_S = 1.0  # how long the rest of a body is read after the answer
+HANDSHAKE_S = 10.0
+SWEEP_S = 0.5
+REMEMBERED = 8  # requests of which a connection keeps what they mean
+REMEMBERED_BYTES = 512
+FIELDS = (
+    b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
+    b"X-Content-Type-Options: nosniff\r\nServer: qit4n\r\nDate: %b\r\n"
+)
+RETRY_AFTER = b"Retry-After: 1\r\n"
 
 
 async def serve(
-    host: str, port: int, context: ssl.SSLContext, answer: Answer, *, network: str, timeout_s: float = TIMEOUT_S
-) -> web.ServerRunner:
-    """Start serving; stop with ``await runner.cleanup()``.
+    host: str, port: int, credentials: Credentials, ask: Ask, *, network: str, timeout_s: float = TIMEOUT_S
+) -> "Server":
+    """Start serving; stop with :meth:`Server.close`.
+
+    Each request of an application goes to ``ask`` together with the function that takes the reply, once.
 
     Raises:
         AddressInUseError: somebody else listens there.
     """
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await _respond(request, answer, network, timeout_s)
-
-    runner = web.ServerRunner(_Server(handle))
-    await runner.setup()
+    server = Server(credentials, ask, network, timeout_s)
     try:
-        await web.TCPSite(runner, host, port, ssl_context=context, backlog=512).start()
+        await server.listen(host, port)
     except OSError as error:
-        await runner.cleanup()
         raise AddressInUseError(
             f"the KME cannot listen at {host}:{port}: {error.strerror or error}; stop what runs there, "
             "or change base_port in the network file"
         ) from error
-    return runner
+    return server
 
 
-class _Connection(web.RequestHandler):
-    """One connection: who is at its other end, and the answer to what is no HTTP."""
+class Server:
+    """The listener and its open connections."""
 
-    @cached_property
-    def peer(self) -> tls.Identity:
-        """Once per connection: reading a certificate costs more than a small request."""
-        return tls.peer_identity(self.transport.get_extra_info("ssl_object") if self.transport else None)
+    def __init__(self, credentials: Credentials, ask: Ask, network: str, timeout_s: float) -> None:
+        """Nothing is bound yet."""
+        self.credentials = credentials
+        self.ask = ask
+        self.network = network
+        self.limits = http1.Limits(body_bytes=etsi014.MAX_BODY_BYTES, request_s=timeout_s, idle_s=KEEP_ALIVE_S)
+        self.connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.fields = b""
 
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """An Error object, without the bytes of the client that ``message`` quotes."""
-        del message
-        log.info("a connection is closed with %d: %s", status, type(exc).__name__)
-        if request.writer.output_size > 0:
-            raise ConnectionError("part of an answer is sent already")
-        response = _response(*etsi014.format_error(KeyRequestError(status, "the request is not HTTP/1.1")))
-        response.force_close()
-        return response
-
-
-class _Server(web.Server):
-    """Makes a :class:`_Connection` for each connection."""
-
-    def __call__(self) -> web.RequestHandler:
-        return _Connection(
-            self,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # None turns it off
-            keepalive_timeout=KEEP_ALIVE_S,
-            lingering_time=LINGERING_S,
-            auto_decompress=False,  # a small body could become a large one
+    async def listen(self, host: str, port: int) -> None:
+        """Bind and begin."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self),
+            host,
+            port,
+            ssl=self.credentials.applications,
+            backlog=512,
+            ssl_handshake_timeout=HANDSHAKE_S,
         )
+        self._sweep()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server else 0
+
+    async def close(self) -> None:
+        """Stop listening and close every connection; what was not sent stays unsent."""
+        if self._server is not None:
+            self._server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in tuple(self.connections):
+            connection.abort()
+        if self.connections:
+            await self._empty.wait()
+
+    def opened(self, connection: "Connection") -> None:
+        """One more."""
+        self.connections.add(connection)
+        self._empty.clear()
+
+    def closed(self, connection: "Connection") -> None:
+        """One less."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+    def _sweep(self) -> None:
+        """Close what is idle; renew the date of the answers."""
+        loop = asyncio.get_running_loop()
+        self.fields = FIELDS % formatdate(usegmt=True).encode("ascii")
+        for connection in tuple(self.connections):
+            connection.close_if_idle(loop.time())
+        self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 
 
-def _response(status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=body, content_type="application/json", headers=HEADERS | (headers or {}))
+class Connection(http1.Connection):
+    """One connection: who is at its other end, and the answers to what it asks."""
 
+    def __init__(self, server: Server) -> None:
+        """A connection to ``server``."""
+        super().__init__(server.limits)
+        self._server = server
+        self._caller = ""
+        self._stranger = KeyRequestError(401, "the connection is not open")
+        self._ignored: tuple[str, ...] = ()
+        self._remembered: dict[Request, etsi014.Parsed] = {}
 
-async def _respond(request: web.BaseRequest, answer: Answer, network: str, timeout_s: float) -> web.Response:
-    try:
-        status, body = await _answer(request, answer, network, timeout_s)
-    except KeyRequestError as error:
-        status, body = etsi014.format_error(error)
-    except Exception:
-        log.exception("an internal error while answering %s", request.method)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Who is it? Once per connection: to read a certificate costs more than a small request (A1)."""
+        super().connection_made(transport)
+        self._server.opened(self)
+        try:
+            identity = self._server.credentials.admit(transport)
+        except RevokedError as error:
+            log.warning("a connection is refused: %s", error)
+            self.abort()
+            return
+        except CertificateError as error:
+            self._stranger = KeyRequestError(401, str(error))
+            return
+        network = self._server.network
+        if identity.role == "sae" and identity.network in {network, ""}:
+            self._caller = identity.id
+            return
+        text = f"that of {identity.role} {identity.id} of network {identity.network}"
+        self._stranger = KeyRequestError(401, f"the certificate is {text}, not of an application of network {network}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Closed; an answer that still comes is dropped."""
+        super().connection_lost(exc)
+        self._server.closed(self)
+
+    def handle(self, request: Request) -> None:
+        """Ask the key manager, or refuse."""
+        try:
+            parsed = self._remembered.get(request) or self._understand(request)
+            self._ignored = parsed.ignored
+            self._server.ask(parsed.request, self._reply)
+        except KeyRequestError as error:
+            self._refuse_with(request, error)
+        except Exception:
+            log.exception("an internal error while taking a request")
+            self._fault()
+
+    def _understand(self, request: Request) -> etsi014.Parsed:
+        if request.refusal is not None:
+            raise KeyRequestError(*request.refusal)
+        if not self._caller:
+            raise self._stranger
+        if not request.target.isascii():
+            raise KeyRequestError(400, "the path of a URL is ASCII (RFC 3986); other characters are percent-encoded")
+        target = request.target.decode("ascii")
+        if not target.startswith("/"):  # the absolute form, RFC 9112 3.2.2
+            target = "/" + target.partition("://")[2].partition("/")[2]
+        path, _, query = target.partition("?")
+        parsed = etsi014.parse_request(request.method, path, query, request.body, self._caller)
+        if not isinstance(parsed.request, ak.GetKeysByID) and len(request.body) <= REMEMBERED_BYTES:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[request] = parsed
+        return parsed
+
+    def _reply(self, reply: ak.Reply) -> None:
+        try:
+            status, body = etsi014.format_reply(reply, self._ignored)
+        except Exception:
+            log.exception("an internal error while answering a request")
+            self._fault()
+            return
+        fields = self._server.fields
+        self.answer(status, fields + RETRY_AFTER if status in {429, 503} else fields, body)
+
+    def _fault(self) -> None:
         status, body = etsi014.format_error(KeyRequestError(500, "internal error of the KME; see its log"))
-    headers = {}
-    if status == 503:  # noqa: PLR2004
-        headers["Retry-After"] = RETRY_AFTER_S
-    elif status == 405:  # noqa: PLR2004
-        headers["Allow"] = ", ".join(etsi014.methods_of(request.rel_url.raw_path))
-    response = _response(status, body, headers)
-    if status == 408:  # noqa: PLR2004 - the rest of the body may still come
-        response.force_close()
-    return response
+        self.answer(status, self._server.fields, body)
 
-
-async def _answer(request: web.BaseRequest, answer: Answer, network: str, timeout_s: float) -> tuple[int, bytes]:
-    caller = _caller(request.protocol, network)
-    body = await _body(request, timeout_s)
-    url = request.rel_url
-    parsed = etsi014.parse_request(request.method, url.raw_path, url.raw_query_string, body, caller)
-    return etsi014.format_reply(await answer(parsed.request), parsed.ignored)
-
-
-def _caller(connection: Any, network: str) -> str:
-    """The SAE id in the certificate of this connection (A1).
-
-    Raises:
-        KeyRequestError: 401; it is not the certificate of an application of this network.
-    """
-    try:
-        identity: tls.Identity = connection.peer
-    except CertificateError as error:
-        raise KeyRequestError(401, str(error)) from error
-    if identity.role != "sae" or identity.network not in {network, ""}:
-        raise KeyRequestError(
-            401,
-            f"the certificate is that of {identity.role} {identity.id} of network {identity.network}, "
-            f"not of an application of network {network}",
-        )
-    return identity.id
-
-
-async def _body(request: web.BaseRequest, timeout_s: float) -> bytes:
-    """The body, at most one piece more than is allowed; that of a GET is ignored (A8).
-
-    Raises:
-        KeyRequestError: 408, 415 or 400; the body does not come, is encoded, or breaks off.
-    """
-    if request.method == "GET":
-        return b""
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
-        raise KeyRequestError(415, "the body has a Content-Encoding; send it plain")
-    try:
-        async with asyncio.timeout(timeout_s):
-            await _invite(request)
-            return await _read(request)
-    except TimeoutError as error:
-        raise KeyRequestError(408, f"the body did not come within {timeout_s:g} s") from error
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise KeyRequestError(400, "the body breaks off") from error
-
-
-async def _invite(request: web.BaseRequest) -> None:
-    """Answer ``Expect: 100-continue`` (RFC 9110 10.1.1): some clients wait for it with larger bodies."""
-    if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    found = bytearray()
-    async for chunk in request.content.iter_any():
-        found += chunk
-        if len(found) > etsi014.MAX_BODY_BYTES:
-            break
-    return bytes(found)
+    def _refuse_with(self, request: Request, error: KeyRequestError) -> None:
+        status, body = etsi014.format_error(error)
+        fields = self._server.fields
+        if status == 405:  # noqa: PLR2004
+            path = request.target.partition(b"?")[0].decode("ascii")
+            fields += b"Allow: %b\r\n" % ", ".join(etsi014.methods_of(path)).encode("ascii")
+        self.answer(status, fields, body)

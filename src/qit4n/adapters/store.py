@@ -1,11 +1,11 @@
-"""The key store of a site on SQLite: whole records under AES-256-GCM, durable at commit.
+"""The key store of a site on SQLite: sealed records, durable at commit, and the audit trail.
 
 Rules it keeps:
 
 - ``journal_mode=WAL`` with ``synchronous=FULL``: a commit that returned survives a power cut.
-- A record is one row (kind, key, ciphertext); kind and key are authenticated with it, so that rows cannot be
-  swapped. The key encryption key is a file of the site (``store.key``), never in the database.
-- Erased rows are overwritten (``secure_delete``). Old WAL pages and flash cells may keep ciphertext for a while.
+- Records are sealed as ``adapters/sealing.py`` says; the site's keys are files beside the database, never in it.
+- Erased rows are overwritten (``secure_delete``), their wrapping is gone, and the next opening destroys the key under
+  which it was made.
 - One process owns a store: a second one is refused.
 """
 
@@ -13,42 +13,54 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
-from qit4n.keys.store import Put, RecordType, Write
+from qit4n.keys import audit
+from qit4n.keys.store import AuditHeadRecord, Record, RecordType, Write, settle
 
-NONCE_BYTES = 12
+FORMAT = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
     UNIQUE (kind, key)
-)
+);
+CREATE TABLE IF NOT EXISTS wrapping (
+    kind TEXT NOT NULL, key TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL);
 """
-UPSERT = (
-    "INSERT INTO record (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
+PUT = "INSERT INTO record (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
+WRAP = "INSERT OR REPLACE INTO wrapping (kind, key, wrapped) VALUES (?, ?, ?)"
+ERASE = ("DELETE FROM wrapping WHERE kind = ? AND key = ?", "DELETE FROM record WHERE kind = ? AND key = ?")
+LOAD = (
+    "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = ? ORDER BY record.number"
 )
-ERASE = "DELETE FROM record WHERE kind = ? AND key = ?"
+HEAD = "head"
 
 
 class SQLiteStore:
     """A :class:`qit4n.keys.store.Store` in one SQLite file. Not shared between threads at the same time."""
 
     def __init__(self, path: Path, key: bytes) -> None:
-        """Open or create the store at ``path`` under the 32-byte key encryption key ``key``."""
+        """Open or create the store at ``path`` under the 32-byte store key ``key``; the wrapping key is renewed."""
         self._path = path
-        self._cipher = AESGCM(key)
-        self._encoder = msgspec.msgpack.Encoder()
-        self._lock = self._take_lock()
         self.damaged: set[tuple[str, str]] = set()
+        self._lock = self._take_lock()
         try:
+            fresh = not path.exists()
             self._database = self._open()
         except StoreError:
             os.close(self._lock)
+            raise
+        try:
+            self._sealing = Sealing(key, path.with_suffix(".wrapping"), fresh=fresh)
+            self._rotate()
+            self._trail = self._last_row()
+        except StoreError:
+            self.close()
             raise
 
     def _open(self) -> sqlite3.Connection:
@@ -61,11 +73,22 @@ class SQLiteStore:
                 database.execute("PRAGMA secure_delete=ON")
                 database.execute("PRAGMA wal_autocheckpoint=256")
                 database.execute("PRAGMA journal_size_limit=1048576")
-                database.execute(SCHEMA)
-            except sqlite3.Error:
+                self._check_format(database)
+                database.executescript(SCHEMA)
+            except (sqlite3.Error, StoreError):
                 database.close()
                 raise
         return database
+
+    def _check_format(self, database: sqlite3.Connection) -> None:
+        (found,) = database.execute("PRAGMA user_version").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and found != FORMAT:
+            raise StoreDamagedError(
+                f"{self._path} was written by another version of qit4n (format {found}, this one has {FORMAT}); "
+                "move it away to start with an empty store: the keys in it are lost then"
+            )
+        database.execute(f"PRAGMA user_version={FORMAT}")
 
     def _take_lock(self) -> int:
         try:
@@ -79,41 +102,67 @@ class SQLiteStore:
             raise StoreError(f"{self._path} is in use by another process; stop it first") from error
         return handle
 
+    def _rotate(self) -> None:
+        with self._errors():
+            rows = self._database.execute("SELECT kind, key, wrapped FROM wrapping").fetchall()
+            self._sealing.begin_rotation()
+            fresh = [(kind, key, self._sealing.rewrap(kind, key, wrapped)) for kind, key, wrapped in rows]
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(WRAP, fresh)
+            self._database.execute("COMMIT")
+            self._sealing.end_rotation()
+
+    def _last_row(self) -> audit.AuditRow:
+        with self._errors():
+            row = self._database.execute("SELECT number, body, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+        return audit.AuditRow(*row) if row else audit.START
+
     def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
         """All records of a kind, oldest first. One that fails authentication is left out, see ``damaged``."""
         with self._errors():
-            rows = self._database.execute(
-                "SELECT key, body FROM record WHERE kind = ? ORDER BY number", (kind.kind,)
-            ).fetchall()
-        decoder = msgspec.msgpack.Decoder(kind)
-        for key, body in rows:
-            try:
-                plain = self._cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], _binding(kind.kind, key))
-                yield decoder.decode(plain)
-            except (InvalidTag, ValueError, msgspec.MsgspecError):
+            rows = self._database.execute(LOAD, (kind.kind,)).fetchall()
+        for key, body, wrapped in rows:
+            record = self._sealing.open(kind, key, body, wrapped)
+            if record is None:
                 self.damaged.add((kind.kind, key))
+            else:
+                yield record
 
     def commit(self, writes: Iterable[Write]) -> None:
         """Make the writes durable, all or none."""
+        records, events = settle(writes)
+        trail = audit.following(self._trail, events) if events else self._trail
+        if events:
+            head = AuditHeadRecord(key=HEAD, number=trail.number, hash=trail.hash)
+            records[head.kind, head.key] = head
         with self._errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                for write in writes:
-                    self._apply(write)
+                self._write(records)
+                if events:
+                    row = (trail.number, trail.body, trail.hash)
+                    self._database.execute("INSERT INTO audit (number, body, hash) VALUES (?, ?, ?)", row)
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+        self._trail = trail
 
-    def _apply(self, write: Write) -> None:
-        if isinstance(write, Put):
-            record = write.record
-            nonce = os.urandom(NONCE_BYTES)
-            body = self._cipher.encrypt(nonce, self._encoder.encode(record), _binding(record.kind, record.key))
-            self._database.execute(UPSERT, (record.kind, record.key, nonce + body))
-        else:
-            self._database.execute(ERASE, (write.kind, write.key))
+    def _write(self, records: dict[tuple[str, str], Record | None]) -> None:
+        bodies, wrappings, erased = [], [], []
+        for (kind, key), record in records.items():
+            if record is None:
+                erased.append((kind, key))
+                continue
+            body, wrapped = self._sealing.seal(record)
+            bodies.append((kind, key, body))
+            if wrapped:
+                wrappings.append((kind, key, wrapped))
+        self._database.executemany(PUT, bodies)
+        self._database.executemany(WRAP, wrappings)
+        for statement in ERASE:
+            self._database.executemany(statement, erased)
 
     def close(self) -> None:
         """Close the file and let go of the lock."""
@@ -122,6 +171,23 @@ class SQLiteStore:
 
     def _errors(self) -> "_Translate":
         return _Translate(self._path)
+
+
+@contextmanager
+def trail(path: Path, key: bytes) -> Iterator[tuple[Iterator[audit.AuditRow], tuple[int, bytes]]]:
+    """The audit trail of a store that may be in use; beside it number and hash of its last row, under the store key.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with _Translate(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as database:
+        database.execute("BEGIN")  # one state for both reads
+        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchone()
+        head = Sealing(key, path.with_suffix(".wrapping"), fresh=False).open(AuditHeadRecord, *found) if found else None
+        if found and head is None:
+            raise StoreDamagedError(f"{path}: the record that protects the end of the audit trail is damaged")
+        rows = database.execute("SELECT number, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY number")
+        yield (audit.AuditRow(*row) for row in rows), (head.number, head.hash) if head else (0, audit.START.hash)
 
 
 class _Translate:
@@ -147,7 +213,3 @@ class _Translate:
                 "the keys in it are lost then"
             ) from error
         raise StoreError(f"{self._path}: {error}") from error
-
-
-def _binding(kind: str, key: str) -> bytes:
-    return msgspec.msgpack.encode((kind, key))

@@ -2,11 +2,12 @@
 
 import datetime
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qit4n.adapters.certificates import read_certificate
+from qit4n.adapters.revocation import FILE_NAME
 from qit4n.errors import CertificateError
 
 URI_PARTS = 5
@@ -14,11 +15,12 @@ URI_PARTS = 5
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose certificate it is. ``network`` is empty when only a common name says who (014 rule A1)."""
+    """Whose certificate it is, and which. ``network`` is empty when only a common name says who (014 rule A1)."""
 
     network: str
     role: str
     id: str
+    serial: int = field(default=0, compare=False)
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
@@ -37,7 +39,20 @@ def client_context(directory: Path) -> ssl.SSLContext:
 
 
 def _context(protocol: int, directory: Path, least: ssl.TLSVersion) -> ssl.SSLContext:
-    return context_of(protocol, directory / "cert.pem", directory / "key.pem", directory / "ca.pem", least)
+    context = context_of(protocol, directory / "cert.pem", directory / "key.pem", directory / "ca.pem", least)
+    _check_revocation(context, directory / FILE_NAME)
+    return context
+
+
+def _check_revocation(context: ssl.SSLContext, path: Path) -> None:
+    """Refuse certificates that the list names, and all if there is no list."""
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+    if not path.is_file():
+        raise CertificateError(f"{path} is missing; make it: qit pki FILE --state DIR")
+    try:
+        context.load_verify_locations(path)
+    except (ssl.SSLError, OSError) as error:
+        raise CertificateError(f"{path} is not a list of revoked certificates; copy it from ca/{FILE_NAME}") from error
 
 
 def context_of(protocol: int, certificate: Path, key: Path, authority: Path, least: ssl.TLSVersion) -> ssl.SSLContext:
@@ -83,13 +98,15 @@ def peer_identity(connection: Any) -> Identity:
     certificate = connection.getpeercert() if connection is not None else None
     if not certificate:
         raise CertificateError("the peer showed no certificate")
+    serial = int(certificate.get("serialNumber", "0"), 16)
     uris = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
     named = [uri.split(":", URI_PARTS - 1) for uri in uris if uri.startswith("urn:qit4n:")]
     if len(named) == 1 and len(named[0]) == URI_PARTS:
-        return Identity(*named[0][2:])
+        _, _, network, role, holder = named[0]
+        return Identity(network, role, holder, serial)
     if uris:
         raise CertificateError(f"the peer's certificate does not name one holder of this network: {', '.join(uris)}")
     names = [value for entry in certificate["subject"] for key, value in entry if key == "commonName"]
     if len(names) != 1:
         raise CertificateError("the peer's certificate has neither a URI nor one common name")
-    return Identity("", "sae", names[0])
+    return Identity("", "sae", names[0], serial)

@@ -17,7 +17,7 @@ What the document leaves open is decided so (the number is that of the rule; whe
 - A12 an unknown slave is 400, a pair that is not allowed 401.
 - A13 the status is given from the caller's point of view, as master.
 - A14 a key that was handed out can be fetched at once at the other site (``keys/ksa.py``).
-- A15 key ids are compared as UUID values and written in lower case (``_uuid``).
+- A15 key ids are compared as UUID values and written in lower case (``keycontainer.py``).
 - A16 SAE ids have 1 to 64 characters (``network/model.py``).
 - A18 there is no call to void or list keys. A19 the size of an answer is capped by ``number`` and ``size``.
 - A20 an application cannot ask for keys with itself: 400.
@@ -27,8 +27,6 @@ The example of clause 6.4 puts the slave into the path of Get key with key IDs; 
 master there, and the error says so.
 """
 
-import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +35,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from qit4n.errors import KeyRequestError
+from qit4n.interfaces.keycontainer import format_keys, format_uuid, read_uuids
 from qit4n.refpoints import ak
 
 BASE = "/api/v1/keys/"
@@ -44,7 +43,6 @@ MAX_BODY_BYTES = 1 << 20
 MAX_KEY_IDS = 4096
 
 METHODS = {"status": ("GET",), "enc_keys": ("GET", "POST"), "dec_keys": ("GET", "POST")}
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 SIZE_MESSAGE = "size shall be a multiple of 8"
 MANDATORY_MESSAGE = "not all extension_mandatory parameters are supported"
@@ -205,7 +203,9 @@ def _get_key_with_ids(caller: str, master: str, members: dict[str, Any], *, sing
         raise KeyRequestError(400, "no key_ID is given")
     if len(ids) > MAX_KEY_IDS:
         raise KeyRequestError(400, f"{len(ids)} key_IDs, at most {MAX_KEY_IDS} allowed")
-    key_ids = tuple(map(_uuid, ids))
+    key_ids = read_uuids(ids) if all(isinstance(one, str) for one in ids) else None
+    if key_ids is None:
+        raise KeyRequestError(400, "a key_ID shall be a UUID")
     if len(set(key_ids)) != len(key_ids):
         raise KeyRequestError(400, "a key_ID is given twice")
     return ak.GetKeysByID(slave=caller, master=master, key_ids=key_ids)
@@ -217,34 +217,18 @@ def _id_of(entry: Any) -> Any:
     return entry["key_ID"]
 
 
-def _uuid(text: Any) -> bytes:
-    """16 bytes. ``uuid.UUID`` would take more than the form of RFC 9562: braces, underscores, no hyphens."""
-    if not isinstance(text, str) or _UUID.fullmatch(text) is None:
-        raise KeyRequestError(400, "a key_ID shall be a UUID")
-    return bytes.fromhex(text.replace("-", ""))
-
-
-def format_uuid(key_id: bytes) -> str:
-    """The form of RFC 9562, in lower case (A15)."""
-    text = key_id.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
 def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, bytes]:
     """HTTP status and JSON body of an answer."""
     if isinstance(reply, ak.Refused):
         return format_refusal(reply)
     if isinstance(reply, ak.SupplyStatus):
         return 200, msgspec.json.encode(_status(reply))
-    container: dict[str, Any] = {"keys": [_entry(*key) for key in reply.each()]}
-    if ignored:
-        details = [{"extension_optional_unhandled": name} for name in ignored]
-        container["key_container_extension"] = {"message": OPTIONAL_MESSAGE, "details": details}
-    return 200, msgspec.json.encode(container)
-
-
-def _entry(key_id: bytes, value: bytes) -> dict[str, str]:
-    return {"key_ID": format_uuid(key_id), "key": base64.b64encode(value).decode("ascii")}
+    keys = format_keys(reply.batches)
+    if not ignored:
+        return 200, b'{"keys":%b}' % keys
+    details = [{"extension_optional_unhandled": name} for name in ignored]
+    extension = msgspec.json.encode({"message": OPTIONAL_MESSAGE, "details": details})
+    return 200, b'{"keys":%b,"key_container_extension":%b}' % (keys, extension)
 
 
 def _status(reply: ak.SupplyStatus) -> dict[str, Any]:

@@ -4,14 +4,16 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 
 - Each slave fetches its copy of a key once (A2, A17); all keys of a request, or none (A3).
 - What no slave waits for any more is overwritten, and erased with the write that lets the answer leave.
-- Copies that nobody fetches in time are erased.
+- Copies that nobody fetches in time are erased. A policy may preserve fetched keys for a while; they are not
+  given again.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from qit4n.keys.audit import LifeCycle
 from qit4n.keys.step import Answer, Step
-from qit4n.keys.store import Erase, HeldKeysRecord, Put, Write
+from qit4n.keys.store import Erase, HeldKeysRecord, Put
 from qit4n.refpoints import ak
 
 Run = tuple[bytes, list[int], list[bytes]]
@@ -46,11 +48,11 @@ class HeldBatch:
             return bytes(self.values[places[0] * size : (places[-1] + 1) * size])
         return b"".join([self.values[place * size : (place + 1) * size] for place in places])
 
-    def take(self, slave: str, mask: int) -> None:
-        """``slave`` has its copies of the keys in ``mask``; keys that nobody waits for are overwritten."""
+    def take(self, slave: str, mask: int, *, overwrite: bool) -> None:
+        """``slave`` has its copies of the keys in ``mask``; ``overwrite`` those that nobody waits for any more."""
         self.waiting[slave] &= ~mask
         left = self.unclaimed()
-        done = mask & ~left if left else 0  # the whole batch goes when nothing is left
+        done = mask & ~left if left and overwrite else 0  # without any left the whole batch goes
         while done:
             place = (done & -done).bit_length() - 1
             self.values[place * self.size : (place + 1) * self.size] = bytes(self.size)
@@ -60,9 +62,11 @@ class HeldBatch:
 class HeldKeys:
     """All copies that wait at one site."""
 
-    def __init__(self, records: Iterable[HeldKeysRecord] = ()) -> None:
-        """Start with the copies of the store, oldest first."""
+    def __init__(self, records: Iterable[HeldKeysRecord] = (), *, preserve: bool = False) -> None:
+        """Start with the copies of the store, oldest first. ``preserve`` keeps what is fetched until it is erased."""
         self._batches: dict[bytes, HeldBatch] = {}
+        self._preserved: dict[bytes, HeldBatch] = {}
+        self._preserve = preserve
         self.unclaimed_keys = 0
         for record in records:
             waiting = (int.from_bytes(mask, "little") for mask in record.waiting)
@@ -73,22 +77,21 @@ class HeldKeys:
                 waiting=dict(zip(record.slaves, waiting, strict=True)),
                 supplied_at=record.supplied_at,
             )
-            self._batches[bytes.fromhex(record.key)] = held
-            self.unclaimed_keys += held.unclaimed().bit_count()
+            unclaimed = held.unclaimed()
+            (self._batches if unclaimed else self._preserved)[bytes.fromhex(record.key)] = held
+            self.unclaimed_keys += unclaimed.bit_count()
 
     def __contains__(self, batch: bytes) -> bool:
-        """Whether copies of this batch wait here."""
-        return batch in self._batches
+        """Whether this batch is here."""
+        return batch in self._batches or batch in self._preserved
 
-    def hold(
-        self, batch: bytes, values: bytes, *, size: int, master: str, slaves: tuple[str, ...], now: float
-    ) -> Write:
-        """Keep a batch for ``slaves``; the write makes it durable."""
+    def hold(self, batch: bytes, values: bytes, *, size: int, master: str, slaves: tuple[str, ...], now: float) -> Step:
+        """Keep a batch for ``slaves``; the step makes it durable."""
         full = (1 << len(values) // size) - 1
         held = HeldBatch(bytearray(values), size, master, dict.fromkeys(slaves, full), now)
         self._batches[batch] = held
         self.unclaimed_keys += held.number
-        return _record(batch, held)
+        return Step([_record(batch, held)]).tell("held", batch.hex(), len(values), master, *slaves)
 
     def master_of(self, batch: bytes) -> str | None:
         """Who was supplied with a batch that is held, else None."""
@@ -105,8 +108,10 @@ class HeldKeys:
             ak.KSAKeys(ids=b"".join(ids), values=self._batches[batch].values_of(places), size=self._batches[batch].size)
             for batch, places, ids in runs
         ]
-        writes = [self._take(batch, request.slave, mask) for batch, mask in wanted.items()]
-        return Step(writes, [Answer(number, ak.SuppliedKeys(batches=tuple(found)))])
+        step = Step(actions=[Answer(number, ak.SuppliedKeys(batches=tuple(found)))])
+        for batch, mask in wanted.items():
+            self._take(step, batch, request.slave, mask)
+        return step
 
     def _wanted(self, request: ak.GetKeysByID, runs: list[Run]) -> dict[bytes, int] | None:
         """Bit masks of what is asked for, by batch; None if anything of it may not be given."""
@@ -138,38 +143,50 @@ class HeldKeys:
             return ak.Refused(reason="not-allowed", text=text, key_ids=tuple(others))
         return ak.Refused(reason="unknown-key", text="one or more keys not found", key_ids=tuple(unknown))
 
-    def _take(self, batch: bytes, slave: str, mask: int) -> Write:
+    def _take(self, step: Step, batch: bytes, slave: str, mask: int) -> None:
         held = self._batches[batch]
         before = held.unclaimed()
-        held.take(slave, mask)
+        held.take(slave, mask, overwrite=not self._preserve)
         after = held.unclaimed()
         self.unclaimed_keys -= (before & ~after).bit_count()
+        step.tell("fetched", batch.hex(), mask.bit_count() * held.size, slave, held.master)
         if after:
-            return _record(batch, held)
-        del self._batches[batch]
-        return Erase(HeldKeysRecord.kind, batch.hex())
+            step.writes.append(_record(batch, held))
+        elif self._preserve:
+            self._preserved[batch] = self._batches.pop(batch)
+            step.writes.append(_record(batch, held))
+            step.tell("preserved", batch.hex(), len(held.values))
+        else:
+            step.extend(self.erase(batch, "erased", "every copy is fetched"))
 
-    def erase(self, batch: bytes) -> list[Write]:
-        """Forget a batch; nothing if it is not held."""
-        held = self._batches.pop(batch, None)
+    def erase(self, batch: bytes, why: LifeCycle, note: str) -> Step:
+        """Forget a batch; nothing if it is not here."""
+        held = self._batches.pop(batch, None) or self._preserved.pop(batch, None)
         if held is None:
-            return []
+            return Step()
         self.unclaimed_keys -= held.unclaimed().bit_count()
-        return [Erase(HeldKeysRecord.kind, batch.hex())]
+        return Step([Erase(HeldKeysRecord.kind, batch.hex())]).tell(why, batch.hex(), len(held.values), note=note)
 
-    def erase_of(self, masters: Collection[str]) -> list[Write]:
-        """Forget the batches that these applications were supplied with."""
-        found = [batch for batch, held in self._batches.items() if held.master in masters]
-        return [write for batch in found for write in self.erase(batch)]
+    def of(self, masters: Collection[str]) -> list[bytes]:
+        """The batches that these applications were supplied with."""
+        return [batch for batch, held in self._batches.items() if held.master in masters]
 
-    def expired(self, before: float) -> list[bytes]:
-        """Batches that were supplied before a time; they lie in that order."""
-        found = []
-        for batch, held in self._batches.items():
-            if held.supplied_at >= before:
-                break
-            found.append(batch)
-        return found
+    def unclaimed_before(self, time: float) -> list[bytes]:
+        """Batches that some slave waits for and that were supplied before a time; they lie in that order."""
+        return _before(self._batches, time)
+
+    def preserved_before(self, time: float) -> list[bytes]:
+        """Batches that are only preserved and that were supplied before a time."""
+        return _before(self._preserved, time)
+
+
+def _before(batches: dict[bytes, HeldBatch], time: float) -> list[bytes]:
+    found = []
+    for batch, held in batches.items():
+        if held.supplied_at >= time:
+            break
+        found.append(batch)
+    return found
 
 
 def _runs(key_ids: tuple[bytes, ...]) -> list[Run]:

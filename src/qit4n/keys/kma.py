@@ -9,6 +9,7 @@ Rules it keeps:
 - Each slab has one owner, the only site that may encrypt with it, so that the two directions of a link can
   never use the same bytes. The leading end gives it to the site that can send less.
 - Each byte leaves a pool once (``pools.keypool``); the head is durable before what it paid for is sent.
+- Key that is older than the policy allows is voided by its owner.
 - When both directions together hold the stock that the policy asks for, the QKD module rests.
 
 Links to one peer are independent of each other; nothing here knows a path.
@@ -76,6 +77,7 @@ class KMA:
         stocks: Iterable[LinkStock],
         *,
         stock_bytes: int,
+        max_age_s: float = 0.0,
         agreed: AbstractSet[str],
         slabs: Iterable[SlabRecord] = (),
         heads: dict[str, int] | None = None,
@@ -85,10 +87,13 @@ class KMA:
         self._agreed = agreed
         self.stocks = {stock.link: stock for stock in stocks}
         self._stock_bytes = stock_bytes
+        self._max_age_s = max_age_s
         for slab in slabs:
             stock = self.stocks.get(slab.link)
             if stock is not None and slab.confirmed:
-                self._pool(stock, slab.owner).add(slab.slab, slab.material, (heads or {}).get(slab.key, SALT_BYTES))
+                self._pool(stock, slab.owner).add(
+                    slab.slab, slab.material, (heads or {}).get(slab.key, SALT_BYTES), slab.received_at
+                )
             elif stock is not None:
                 stock.pending[slab.slab] = slab
 
@@ -128,7 +133,7 @@ class KMA:
             received_at=now,
         )
         stock.pending[slab] = record
-        step = Step(writes=[Put(record)])
+        step = Step(writes=[Put(record)]).tell("received", record.key, len(material), stock.link)
         if stock.leads:
             step.actions.append(Send(stock.peer, self._offer(record)))
         elif slab in stock.offered:
@@ -154,7 +159,7 @@ class KMA:
             return self._receive_offer(stock, message)
         if isinstance(message, kx.AcceptSlab):
             return self._receive_accept(stock, message.slab)
-        return Step(writes=[write for slab in message.slabs for write in self._forget(stock, slab)])
+        return self._forget(stock, message.slabs, f"{stock.peer} does not hold it")
 
     def _receive_offer(self, stock: LinkStock, offer: kx.OfferSlab) -> Step:
         if stock.leads or offer.owner not in (self.site, stock.peer):
@@ -186,18 +191,31 @@ class KMA:
     def _confirm(self, stock: LinkStock, record: SlabRecord, owner: str) -> Step:
         del stock.pending[record.slab]
         confirmed = msgspec.structs.replace(record, owner=owner, confirmed=True)
-        self._pool(stock, owner).add(record.slab, record.material, SALT_BYTES)
-        return Step(writes=[Put(confirmed)])
+        self._pool(stock, owner).add(record.slab, record.material, SALT_BYTES, record.received_at)
+        step = Step(writes=[Put(confirmed)])
+        return step.tell("agreed", record.key, len(record.material), stock.link, note=f"owner {owner}")
 
-    def _void(self, stock: LinkStock, slabs: Iterable[str]) -> Step:
+    def _void(self, stock: LinkStock, slabs: Iterable[str], why: str = "the two ends do not agree on it") -> Step:
         """Forget slabs, here and at the other end."""
         slabs = tuple(slabs)
         if not slabs:
             return Step()
-        writes = [write for slab in slabs for write in self._forget(stock, slab)]
-        return Step(writes, [Send(stock.peer, kx.VoidSlabs(link=stock.link, slabs=slabs))])
+        step = self._forget(stock, slabs, why)
+        step.actions.append(Send(stock.peer, kx.VoidSlabs(link=stock.link, slabs=slabs)))
+        return step
 
-    def _forget(self, stock: LinkStock, slab: str) -> list[Write]:
+    def _forget(self, stock: LinkStock, slabs: Iterable[str], why: str) -> Step:
+        step = Step()
+        for slab in slabs:
+            waiting = stock.pending.get(slab)
+            left = len(waiting.material) if waiting else stock.send.left(slab) + stock.receive.left(slab)
+            if waiting or left:
+                step.tell("voided", record_key(stock.link, slab), left, stock.link, note=why)
+            step.writes += self._remove(stock, slab)
+        return step
+
+    @staticmethod
+    def _remove(stock: LinkStock, slab: str) -> list[Write]:
         stock.offered.pop(slab, None)
         stock.pending.pop(slab, None)
         stock.send.remove(slab)
@@ -262,6 +280,8 @@ class KMA:
                 stock.pending[record.slab] = msgspec.structs.replace(record, received_at=now)
             elif now - record.received_at > AGREEMENT_LIMIT_S:
                 step.extend(self._void(stock, (record.slab,)))
+        if self._max_age_s:
+            step.extend(self._void(stock, stock.send.older(now - self._max_age_s), "it is too old"))
         if stock.leads and now - stock.offered_at > OFFER_INTERVAL_S:
             stock.offered_at = now
             late = (r for r in stock.pending.values() if now - r.received_at > OFFER_INTERVAL_S)
@@ -294,7 +314,7 @@ class KMA:
     def pad(self, stock: LinkStock, size: int) -> tuple[Cut, Step]:
         """Cut ``size`` bytes that this site may encrypt with; the step makes the cut durable."""
         cut = stock.send.cut(size)
-        return cut, Step(writes=_spend(stock.link, stock.send, cut))
+        return cut, _spend(stock.link, stock.send, cut)
 
     def void_missing(self, link: str, peer: str, spans: tuple[kx.Span, ...]) -> Step:
         """Tell ``peer`` which slabs it encrypts with are not held here, so that it stops using them."""
@@ -306,17 +326,18 @@ class KMA:
         """Cut the bytes with which ``peer`` encrypted; the step makes the cut durable."""
         stock = self._stock(link, peer)
         cut = stock.receive.cut_at((span.slab, span.offset, span.length) for span in spans)
-        return cut, Step(writes=_spend(link, stock.receive, cut))
+        return cut, _spend(link, stock.receive, cut)
 
 
-def _spend(link: str, pool: KeyPool, cut: Cut) -> list[Write]:
-    writes: list[Write] = []
+def _spend(link: str, pool: KeyPool, cut: Cut) -> Step:
+    step = Step()
     used_up = pool.spent(cut)
     for slab in used_up:
-        writes += _erase(link, slab)
+        step.writes += _erase(link, slab)
+        step.tell("erased", record_key(link, slab), 0, link, note="used up")
     for slab in dict.fromkeys(slab for slab, _, _ in cut.spans if slab not in used_up):
-        writes.append(Put(HeadRecord(key=record_key(link, slab), position=pool.head(slab))))
-    return writes
+        step.writes.append(Put(HeadRecord(key=record_key(link, slab), position=pool.head(slab))))
+    return step
 
 
 def _erase(link: str, slab: str) -> list[Write]:

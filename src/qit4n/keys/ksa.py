@@ -65,7 +65,7 @@ class KSA:
         self._access = Access(site, directory)
         self._pools = pools
         self._entropy = entropy
-        self.held = HeldKeys(held)
+        self.held = HeldKeys(held, preserve=directory.policies.preservation_s > 0)
         self._waiting: dict[bytes, Supply] = {}
         self._agreed = agreed
         self._started_at = 0.0
@@ -113,6 +113,7 @@ class KSA:
             max_key_size=policies.max_key_size_bits,
             min_key_size=policies.min_key_size_bits,
             max_slaves=policies.max_additional_slaves,
+            crypto_period_s=policies.crypto_period_s,
         )
 
     # supply: the master's side
@@ -131,8 +132,9 @@ class KSA:
         local = remote.pop(self.site, ())
         batch, size = ak.new_batch(self._entropy), size_bits // 8
         values, step = self._cut(batch, request, remote, size)
+        step.tell("supplied", batch.hex(), len(values), request.master, *request.slaves)
         if local:
-            step.writes.append(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
+            step.extend(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
         supply = Supply(number, batch, values, size, now + SUPPLY_LIMIT_S, set(remote), set(remote))
         if remote:
             self._waiting[batch] = supply
@@ -199,7 +201,8 @@ class KSA:
 
     def _give_up(self, supply: Supply, text: str) -> Step:
         del self._waiting[supply.batch]
-        step = Step(self.held.erase(supply.batch))
+        step = self.held.erase(supply.batch, "erased", "the master was refused")
+        step.tell("refused", supply.batch.hex(), len(supply.values), note=text)
         step.actions = [Send(site, kx.WithdrawSupply(batch=supply.batch)) for site in sorted(supply.told)]
         step.actions.append(Answer(supply.request, ak.Refused(reason="not-ready", text=text)))
         return step
@@ -214,10 +217,14 @@ class KSA:
         values, writes = self._pools.cut_at(peer, message.spans)
         if message.mask:
             values = xor(values, message.mask)
-        held = self.held.hold(
-            message.batch, values, size=message.size, master=message.master, slaves=message.slaves, now=now
+        step = Step(writes)
+        step.extend(
+            self.held.hold(
+                message.batch, values, size=message.size, master=message.master, slaves=message.slaves, now=now
+            )
         )
-        return Step([*writes, held], [Send(peer, kx.SupplyHeld(batch=message.batch))])
+        step.actions.append(Send(peer, kx.SupplyHeld(batch=message.batch)))
+        return step
 
     def _plausible(self, peer: str, message: kx.NotifySupply) -> bool:
         length = sum(span.length for span in message.spans)
@@ -237,11 +244,14 @@ class KSA:
         master = self.held.master_of(message.batch)
         if master is None or self._directory.sites.get(master) != peer:
             return Step()
-        return Step(self.held.erase(message.batch))
+        return self.held.erase(message.batch, "erased", "the master was refused")
 
     def void_with(self, peer: str) -> Step:
         """Forget the copies whose masters are at ``peer``: they may have been fetched."""
-        return Step(self.held.erase_of({one for one, site in self._directory.sites.items() if site == peer}))
+        step = Step()
+        for batch in self.held.of({one for one, site in self._directory.sites.items() if site == peer}):
+            step.extend(self.held.erase(batch, "voided", "the store was an old copy"))
+        return step
 
     def lost(self, peer: str) -> Step:
         """No connection to ``peer`` any more: refuse what waits for it."""
@@ -254,8 +264,12 @@ class KSA:
         self._started_at = self._started_at or now
         late = [one for one in self._waiting.values() if now > one.deadline]
         step = self._give_up_all(late, f"no answer from {{}} within {SUPPLY_LIMIT_S:.0f} s")
-        for batch in self.held.expired(now - self._directory.policies.unclaimed_key_lifetime_s):
-            step.writes += self.held.erase(batch)
+        policies = self._directory.policies
+        lifetime = min(policies.unclaimed_key_lifetime_s, policies.crypto_period_s or policies.unclaimed_key_lifetime_s)
+        for batch in self.held.unclaimed_before(now - lifetime):
+            step.extend(self.held.erase(batch, "expired", "nobody fetched it in time"))
+        for batch in self.held.preserved_before(now - policies.preservation_s):
+            step.extend(self.held.erase(batch, "erased", "its preservation has ended"))
         return step
 
     def _give_up_all(self, supplies: Iterable[Supply], text: str) -> Step:

@@ -16,6 +16,7 @@ from qit4n.keys.ksa import KSA
 from qit4n.keys.relay import Relay
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import (
+    Append,
     ChunkRecord,
     Erase,
     HeadRecord,
@@ -56,13 +57,22 @@ class KeyManager:
         self._sites = frozenset(one.id for one in network.sites)
         self._synchroniser = Synchroniser(site, positions, entropy)
         agreed = self._synchroniser.agreed
-        stock_bytes = network.policies.link_stock_bits // 8
-        self.kma = KMA(site, stocks, stock_bytes=stock_bytes, agreed=agreed, slabs=slabs, heads=heads)
+        policies = network.policies
+        self.kma = KMA(
+            site,
+            stocks,
+            stock_bytes=policies.link_stock_bits // 8,
+            max_age_s=policies.max_key_age_s,
+            agreed=agreed,
+            slabs=slabs,
+            heads=heads,
+        )
         self.relay = Relay(self.kma)
         self.pools = EndToEndPools(site, self.relay, entropy, chunks, heads)
         held = store.load(HeldKeysRecord)
         self.ksa = KSA(site, Directory.of(network), self.pools, entropy, agreed=agreed, held=held)
         self._handlers = self._table()
+        self._now = 0.0
         self._first = Step([Erase(kind, key) for kind, key in sorted(store.damaged)])
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:
@@ -76,25 +86,25 @@ class KeyManager:
 
     def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
         """Kq-1: a distilled block."""
-        return self._finish(self.kma.receive_qkd_key(key, now))
+        return self._finish(self.kma.receive_qkd_key(key, now), now)
 
     def request(self, number: int, request: ak.Request, now: float) -> Step:
         """Ak: a request of an application; the answer carries ``number``."""
-        return self._finish(self.ksa.request(number, request, now))
+        return self._finish(self.ksa.request(number, request, now), now)
 
     def order(self, table: ck.RelayTable, now: float) -> Step:
         """Ck: new paths and targets."""
         self.pools.order(table)
-        return self._finish(self.pools.fill(now))
+        return self._finish(self.pools.fill(now), now)
 
     def connected(self, peer: str, now: float) -> Step:
         """The way to another key manager has opened: agree on what both hold."""
-        return self._finish(self._synchroniser.open(peer, now))
+        return self._finish(self._synchroniser.open(peer, now), now)
 
     def disconnected(self, peer: str) -> Step:
         """The way to another key manager has closed: requests that wait for it are refused, none is begun."""
         self._synchroniser.close(peer)
-        return self._finish(self.ksa.lost(peer))
+        return self._finish(self.ksa.lost(peer), self._now)
 
     def timer(self, now: float) -> Step:
         """To be called a few times a second."""
@@ -103,16 +113,19 @@ class KeyManager:
         step.extend(self.ksa.timer(now))
         step.extend(self._synchroniser.timer(now))
         step.extend(self.pools.fill(now))
-        return self._finish(step)
+        return self._finish(step, now)
 
     def receive(self, peer: str, message: kx.KxMessage, now: float) -> Step:
         """Kx: a message of another key manager."""
-        return self._finish(self._handlers[type(message)](peer, message, now))
+        return self._finish(self._handlers[type(message)](peer, message, now), now)
 
-    def _finish(self, step: Step) -> Step:
-        """Put before it what the start left to do, and count it."""
+    def _finish(self, step: Step, now: float) -> Step:
+        """Put before it what the start left to do; give the audit trail its time; count it."""
+        self._now = now
         first, self._first = self._first, Step()
         first.extend(step)
+        first.writes += [Append(one.stamped(now)) for one in first.happened]
+        first.happened.clear()
         return self._synchroniser.count(first)
 
     # synchronisation

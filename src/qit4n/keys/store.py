@@ -9,21 +9,24 @@ from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
+from qit4n.keys.audit import AuditEvent
 from qit4n.refpoints import Sensitive, kq1
 
 
 class Record(Sensitive, frozen=True, kw_only=True):
-    """Base of what is stored. ``key`` is unique within its kind (the class name)."""
+    """Base of what is stored. ``key`` is unique within its kind; ``secret`` kinds hold key material."""
 
     key: str
 
     kind: ClassVar[str] = ""
+    secret: ClassVar[bool] = False
 
 
 class SlabRecord(Record, frozen=True, kw_only=True):
     """KMA-key of a link: one distilled block. ``owner`` is empty until both ends have agreed on it."""
 
     kind: ClassVar[str] = "slab"
+    secret: ClassVar[bool] = True
 
     link: str
     slab: str
@@ -37,6 +40,7 @@ class ChunkRecord(Record, frozen=True, kw_only=True):
     """End-to-end key, relayed from ``source`` to ``destination``; ``trusted`` sites have seen it on the way."""
 
     kind: ClassVar[str] = "chunk"
+    secret: ClassVar[bool] = True
 
     chunk: str
     source: str
@@ -70,6 +74,7 @@ class HeldKeysRecord(Record, frozen=True, kw_only=True):
     """
 
     kind: ClassVar[str] = "held-keys"
+    secret: ClassVar[bool] = True
 
     values: bytes
     size: int
@@ -91,6 +96,7 @@ class AuthenticationKeyRecord(Record, frozen=True, kw_only=True):
     """A one-time key of a QKD link's classical channel; ``key`` is ``link/id``."""
 
     kind: ClassVar[str] = "authentication-key"
+    secret: ClassVar[bool] = True
 
     link: str
     name: str
@@ -110,7 +116,22 @@ class Erase(msgspec.Struct, frozen=True):
     key: str
 
 
-Write = Put | Erase
+class Append(msgspec.Struct, frozen=True):
+    """Add an event to the audit trail."""
+
+    event: AuditEvent
+
+
+class AuditHeadRecord(Record, frozen=True, kw_only=True):
+    """Number and hash of the last row of the audit trail; kept by the store itself."""
+
+    kind: ClassVar[str] = "audit-head"
+
+    number: int
+    hash: bytes
+
+
+Write = Put | Erase | Append
 RecordType = TypeVar("RecordType", bound=Record)
 
 
@@ -134,3 +155,17 @@ class Store(Protocol):
             StoreError: any other failure; nothing of this call was written.
         """
         ...
+
+
+def settle(writes: Iterable[Write]) -> tuple[dict[tuple[str, str], Record | None], list[AuditEvent]]:
+    """What one commit comes to: per record its last state (None: erased), and the events in order."""
+    records: dict[tuple[str, str], Record | None] = {}
+    events = []
+    for write in writes:
+        if isinstance(write, Put):
+            records[write.record.kind, write.record.key] = write.record
+        elif isinstance(write, Erase):
+            records[write.kind, write.key] = None
+        else:
+            events.append(write.event)
+    return records, events

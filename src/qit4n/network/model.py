@@ -147,6 +147,15 @@ class Policies(Part, frozen=True, kw_only=True):
     unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = (
         86_400.0
     )
+    crypto_period_s: Annotated[
+        float, Meta(ge=0, description="applications use a key this long after supply, told in Status; 0: no period")
+    ] = 0.0
+    preservation_s: Annotated[
+        float, Meta(ge=0, description="fetched keys are kept, sealed, this long after supply; 0: erased at once")
+    ] = 0.0
+    max_key_age_s: Annotated[
+        float, Meta(ge=0, description="key older than this leaves the pools unused; 0: no limit")
+    ] = 0.0
     limits: Limits = Limits()
     link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = (
         1_000_000

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from qit4n.adapters import tls
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.system import SystemClock
 from qit4n.control.controller import Controller, Prediction
@@ -13,6 +14,7 @@ from qit4n.errors import PeerUnreachableError, ProtocolError, QitError
 from qit4n.network.model import Network
 from qit4n.node.listener import listening
 from qit4n.node.peers import connect
+from qit4n.node.tasks import first_of
 from qit4n.quantum.link import predict
 from qit4n.refpoints import Message, ck, mc
 
@@ -28,7 +30,7 @@ class ControllerProcess:
         """Read certificates from ``state``; bind nothing yet."""
         self._network = network
         self._clock = SystemClock()
-        self._context = tls.server_context(state / "controller")
+        self._credentials = Credentials(state / "controller")
         predictions = {link.id: predict(network, link) for link in network.links}
         self._controller = Controller(
             network,
@@ -39,10 +41,13 @@ class ControllerProcess:
     async def run(self) -> None:
         """Serve until cancelled."""
         host, port = self._network.controller_host, self._network.controller_port()
-        async with listening(host, port, self._context, self._serve, who="the controller"):
-            while True:
-                await asyncio.sleep(TABLE_INTERVAL_S)
-                self._send_tables()
+        async with listening(host, port, self._credentials, self._serve, who="the controller"):
+            await first_of(self._credentials.watch(), self._send_tables_for_ever())
+
+    async def _send_tables_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TABLE_INTERVAL_S)
+            self._send_tables()
 
     def _send_tables(self) -> None:
         for site, table in self._controller.tables(self._clock.now()).items():
@@ -89,10 +94,10 @@ async def ask(network: Network, state: Path, question: mc.McQuestion) -> mc.McAn
     Raises:
         PeerUnreachableError: no controller answers.
     """
-    context = tls.client_context(state / "operator")
+    credentials = Credentials(state / "operator")
     host, port = network.controller_host, network.controller_port()
     try:
-        frames = await connect(host, port, context, role="controller", name=network.name, hello=Hello(purpose="mc"))
+        frames = await connect(host, port, credentials, role="controller", name=network.name, hello=Hello(purpose="mc"))
         answers = frames.retype(mc.McAnswer)
         try:
             await answers.send(question)

@@ -6,13 +6,13 @@ carried out in the order of the steps, so that nothing that was sent can overtak
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from qit4n.errors import StoreError
 from qit4n.keys.step import Action, Step
-from qit4n.keys.store import Put, Store, Write
+from qit4n.keys.store import Store, Write
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             batch, self._waiting = self._waiting, []
-            writes = _latest(write for step, _ in batch for write in step.writes)
+            writes = [write for step, _ in batch for write in step.writes]
             try:
                 if writes:
                     await self._commit(writes)
@@ -89,11 +89,3 @@ class Journal:
     def close(self) -> None:
         """End the writing thread after its present commit."""
         self._thread.shutdown(wait=True)
-
-
-def _latest(writes: Iterable[Write]) -> list[Write]:
-    """Of several writes to one record of a commit only the last matters."""
-    latest: dict[tuple[str, str], Write] = {}
-    for write in writes:
-        latest[(write.record.kind, write.record.key) if isinstance(write, Put) else (write.kind, write.key)] = write
-    return list(latest.values())

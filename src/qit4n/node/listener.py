@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from qit4n.adapters import tls
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.errors import AddressInUseError, QitError
 from qit4n.refpoints import Message
@@ -19,7 +19,7 @@ Serve = Callable[[tls.Identity, Hello, Frames[Message]], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(host: str, port: int, context: ssl.SSLContext, serve: Serve, *, who: str) -> AsyncIterator[None]:
+async def listening(host: str, port: int, credentials: Credentials, serve: Serve, *, who: str) -> AsyncIterator[None]:
     """Serve connections at ``host``:``port`` inside the block; ``who`` names the process in errors.
 
     At the end it stops listening and does not wait for connections that are open: they end with the process.
@@ -31,7 +31,7 @@ async def listening(host: str, port: int, context: ssl.SSLContext, serve: Serve,
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames: Frames[Message] = Frames(reader, writer, Hello)
         try:
-            identity = tls.peer_identity(writer.get_extra_info("ssl_object"))
+            identity = credentials.admit(writer.transport)
             async with asyncio.timeout(HELLO_LIMIT_S):
                 hello = await frames.receive()
             if isinstance(hello, Hello):
@@ -46,7 +46,7 @@ async def listening(host: str, port: int, context: ssl.SSLContext, serve: Serve,
             await frames.close()
 
     try:
-        server = await asyncio.start_server(accept, host, port, ssl=context, backlog=128)
+        server = await asyncio.start_server(accept, host, port, ssl=credentials.server, backlog=128)
     except OSError as error:
         raise AddressInUseError(
             f"{who} cannot listen at {host}:{port}: {error.strerror or error}; "

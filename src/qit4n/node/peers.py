@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 
-from qit4n.adapters import tls
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.errors import CertificateError, QitError
 from qit4n.network.model import Network
@@ -20,7 +19,7 @@ QUEUE_LIMIT = 10_000
 
 
 async def connect(
-    host: str, port: int, context: ssl.SSLContext, *, role: str, name: str, hello: Hello
+    host: str, port: int, credentials: Credentials, *, role: str, name: str, hello: Hello
 ) -> Frames[Message]:
     """Open a TLS connection to the process that holds the certificate of ``role`` and ``name``.
 
@@ -29,8 +28,12 @@ async def connect(
         CertificateError: somebody else answers.
     """
     async with asyncio.timeout(CONNECT_LIMIT_S):
-        reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
-    identity = tls.peer_identity(writer.get_extra_info("ssl_object"))
+        reader, writer = await asyncio.open_connection(host, port, ssl=credentials.client, server_hostname=host)
+    try:
+        identity = credentials.admit(writer.transport)
+    except CertificateError:
+        writer.transport.abort()
+        raise
     if (identity.role, identity.id) != (role, name):
         writer.close()
         raise CertificateError(f"{host}:{port} is {identity.role} {identity.id}, expected {role} {name}")
@@ -50,7 +53,7 @@ class Peer:
         self,
         network: Network,
         site: str,
-        context: ssl.SSLContext,
+        credentials: Credentials,
         connected: Callable[[str], None],
         disconnected: Callable[[str], None],
     ) -> None:
@@ -58,7 +61,7 @@ class Peer:
         self._host = network.site(site).host
         self._port = network.key_manager_port(site)
         self._site = site
-        self._context = context
+        self._credentials = credentials
         self._connected = connected
         self._disconnected = disconnected
         self._queue: asyncio.Queue[kx.KxMessage] = asyncio.Queue(QUEUE_LIMIT)
@@ -80,7 +83,7 @@ class Peer:
 
     async def _serve(self) -> None:
         frames = await connect(
-            self._host, self._port, self._context, role="site", name=self._site, hello=Hello(purpose="kx")
+            self._host, self._port, self._credentials, role="site", name=self._site, hello=Hello(purpose="kx")
         )
         self.up = True
         self._connected(self._site)

@@ -5,11 +5,14 @@ import contextlib
 import itertools
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from qit4n.adapters import http014, tls
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
+from qit4n.adapters.sealing import read_store_key
 from qit4n.adapters.store import SQLiteStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
@@ -45,19 +48,18 @@ class SiteProcess:
         self._directory = state / "sites" / site
         self._clock = SystemClock()
         self._started_at = self._clock.now()
-        self._server_tls = tls.server_context(self._directory)
-        self._client_tls = tls.client_context(self._directory)
+        self._credentials = Credentials(self._directory)
         self._mark = Mark(self._directory / "store.mark")
-        self._store = SQLiteStore(self._directory / "store.db", _read_key(self._directory / "store.key"))
+        self._store = SQLiteStore(self._directory / "store.db", read_store_key(self._directory / "store.key"))
         self._journal = Journal(self._store, self._perform, self._store_failed)
         self._damage = ""
         self._table = ck.RelayTable(version=0, pools=())
         self._manager = self._load()
-        self._requests: dict[int, asyncio.Future[ak.Reply]] = {}
+        self._requests: dict[int, Callable[[ak.Reply], None]] = {}
         self._numbers = itertools.count()
         others = [other.id for other in network.sites if other.id != site]
         self._peers = {
-            other: Peer(network, other, self._client_tls, self._connected, self._disconnected) for other in others
+            other: Peer(network, other, self._credentials, self._connected, self._disconnected) for other in others
         }
         self._modules: dict[str, ModuleDriver] = {}
 
@@ -76,23 +78,24 @@ class SiteProcess:
         kme = await http014.serve(
             host,
             self._network.kme_port(site),
-            tls.server_context_for_applications(self._directory),
-            self.request,
+            self._credentials,
+            self.ask,
             network=self._network.name,
         )
         try:
             port = self._network.key_manager_port(site)
-            async with listening(host, port, self._server_tls, self._serve, who=f"site {site}"):
+            async with listening(host, port, self._credentials, self._serve, who=f"site {site}"):
                 await first_of(
                     self._journal.run(),
                     self._timer(),
+                    self._credentials.watch(),
                     self._keep_mark(),
                     self._report_for_ever(),
                     *(peer.run() for peer in self._peers.values()),
                     *(module.run() for module in self._modules.values()),
                 )
         finally:
-            await kme.cleanup()
+            await kme.close()
             self._journal.close()
             self._store.close()
 
@@ -102,7 +105,7 @@ class SiteProcess:
             keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")
             common = (self._network, link, keys, self._journal, self._deliver)
             if link.ends[0] == self._site:
-                drivers[link.id] = TransmitterDriver(*common, self._client_tls)
+                drivers[link.id] = TransmitterDriver(*common, self._credentials)
             else:
                 drivers[link.id] = ReceiverDriver(*common)
         return drivers
@@ -124,16 +127,11 @@ class SiteProcess:
         step.writes += extra.writes
         await self._journal.carry_out(step)
 
-    async def request(self, request: ak.Request) -> ak.Reply:
-        """Ak: ask the key manager and wait for its answer."""
+    def ask(self, request: ak.Request, reply: Callable[[ak.Reply], None]) -> None:
+        """Ak: ask the key manager; ``reply`` is called once, when the answer is durable."""
         number = next(self._numbers)
-        answer: asyncio.Future[ak.Reply] = asyncio.get_running_loop().create_future()
-        self._requests[number] = answer
-        try:
-            self._submit(self._manager.request(number, request, self._clock.now()))
-            return await answer
-        finally:
-            self._requests.pop(number, None)
+        self._requests[number] = reply
+        self._submit(self._manager.request(number, request, self._clock.now()))
 
     async def _timer(self) -> None:
         while True:
@@ -176,18 +174,18 @@ class SiteProcess:
             case Send(site, message):
                 log.warning("no site %s to send a %s to", site, type(message).__name__)
             case Answer(number, reply):
-                waiting = self._requests.get(number)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(reply)
+                tell = self._requests.pop(number, None)
+                if tell is not None:
+                    tell(reply)
             case Control(order):
                 self._modules[order.link].control(order)
 
     def _store_failed(self, error: StoreError) -> None:
         """Nothing that was not written was said; start again from what is on the disk."""
         refused = ak.Refused(reason="not-ready", text=f"the key store of this site does not take writes: {error}")
-        for waiting in self._requests.values():
-            if not waiting.done():
-                waiting.set_result(refused)
+        waiting, self._requests = self._requests, {}
+        for tell in waiting.values():
+            tell(refused)
         self._manager = self._load()
         self._manager.order(self._table, self._clock.now())
         for site, peer in self._peers.items():
@@ -208,7 +206,7 @@ class SiteProcess:
         frames = await connect(
             self._network.controller_host,
             self._network.controller_port(),
-            self._client_tls,
+            self._credentials,
             role="controller",
             name=self._network.name,
             hello=Hello(purpose="ck"),
@@ -263,13 +261,3 @@ class SiteProcess:
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
             fault=str(self._journal.failure or self._damage or (OLD_COPY if manager.is_old_copy else "")),
         )
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; make it with: qit pki FILE --state DIR") from error
-    if len(key) != 32:  # noqa: PLR2004
-        raise StoreError(f"{path} holds {len(key)} bytes, 32 expected; restore it: without it the store is lost")
-    return key

@@ -1,8 +1,8 @@
 """Driver of the transmitter's module: fires emulated light at the pace of the laser, answers the receiver."""
 
 import asyncio
-import ssl
 
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.system import system_entropy
 from qit4n.network.model import Link, Network
@@ -78,11 +78,11 @@ class TransmitterDriver(ModuleDriver):
         keys: OneTimeKeys,
         journal: Journal,
         deliver: Deliver,
-        context: ssl.SSLContext,
+        credentials: Credentials,
     ) -> None:
         """Drive the transmitter of ``link``."""
         super().__init__(network, link, keys, journal, deliver)
-        self._context = context
+        self._credentials = credentials
         self._may_run = asyncio.Event()
         self._may_run.set()
         seconds = CLICKS_PER_SEGMENT / self.prediction.sifted_rate_bps if self.prediction.sifted_rate_bps else 1.0
@@ -102,7 +102,7 @@ class TransmitterDriver(ModuleDriver):
         hello = Hello(purpose=purpose, link=self.link.id, session=session_id)
         port = self.network.key_manager_port(receiver)
         return await connect(
-            self.network.site(receiver).host, port, self._context, role="site", name=receiver, hello=hello
+            self.network.site(receiver).host, port, self._credentials, role="site", name=receiver, hello=hello
         )
 
     async def hold_session(self) -> None:

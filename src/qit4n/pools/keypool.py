@@ -32,6 +32,7 @@ class KeyPool:
         """An empty pool."""
         self._slabs: dict[str, bytes] = {}
         self._heads: dict[str, int] = {}
+        self._since: dict[str, float] = {}
         self._digests: dict[str, bytes] = {}
         self._available = 0
 
@@ -49,17 +50,22 @@ class KeyPool:
         """Whether the slab is held."""
         return slab in self._slabs
 
-    def add(self, slab: str, material: bytes, head: int = 0) -> None:
-        """Append a slab of which ``head`` bytes have already left."""
+    def add(self, slab: str, material: bytes, head: int = 0, at: float = 0.0) -> None:
+        """Append a slab of which ``head`` bytes have already left; it is as old as ``at``, in seconds."""
         if slab in self._slabs:
             raise ProtocolError(f"slab {slab} is in the pool already")
         self._slabs[slab] = material
         self._heads[slab] = head
+        self._since[slab] = at
         self._available += len(material) - head
 
     def head(self, slab: str) -> int:
         """Bytes of ``slab`` that have left."""
         return self._heads[slab]
+
+    def left(self, slab: str) -> int:
+        """Bytes of ``slab`` that can still be cut; 0 if it is not held."""
+        return len(self._slabs[slab]) - self._heads[slab] if slab in self._slabs else 0
 
     def digest(self, slab: str) -> bytes:
         """The slab's digest (``pools/digest.py``), computed once."""
@@ -73,10 +79,15 @@ class KeyPool:
         self._available -= head - self._heads[slab]
         self._heads[slab] = head
 
+    def older(self, than: float) -> tuple[str, ...]:
+        """Slabs from before a time."""
+        return tuple(slab for slab, at in self._since.items() if at < than)
+
     def remove(self, slab: str) -> None:
         """Forget a slab and what is left of it. No error if it is not held."""
         material = self._slabs.pop(slab, None)
         self._digests.pop(slab, None)
+        self._since.pop(slab, None)
         if material is not None:
             self._available -= len(material) - self._heads.pop(slab)
 

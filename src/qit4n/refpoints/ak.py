@@ -19,7 +19,7 @@ class GetStatus(Message, frozen=True, kw_only=True):
 
 
 class SupplyStatus(Message, frozen=True, kw_only=True):
-    """Answer to :class:`GetStatus`; sizes in bits, counts in keys of ``key_size``."""
+    """Answer to :class:`GetStatus`; sizes in bits, counts in keys of ``key_size``; a period of 0 is none."""
 
     source_site: str
     target_site: str
@@ -32,6 +32,7 @@ class SupplyStatus(Message, frozen=True, kw_only=True):
     max_key_size: int
     min_key_size: int
     max_slaves: int
+    crypto_period_s: float = 0.0
 
 
 class GetKeys(Message, frozen=True, kw_only=True):

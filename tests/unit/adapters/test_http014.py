@@ -10,8 +10,9 @@ import ssl
 
 import pytest
 
-from qit4n.adapters import http014, tls
+from qit4n.adapters import http014, http1, tls
 from qit4n.adapters.certificates import issue_all
+from qit4n.adapters.credentials import Credentials
 from qit4n.errors import AddressInUseError
 from qit4n.network.file import load
 from qit4n.refpoints import ak
@@ -29,6 +30,12 @@ def state(tmp_path_factory):
     directory = tmp_path_factory.mktemp("state")
     issue_all(load("two-data-centres"), directory)
     return directory
+
+
+@pytest.fixture(autouse=True)
+def _no_lingering(monkeypatch):
+    """Nobody here sends more after an error."""
+    monkeypatch.setattr(http1, "LINGERING_S", 0.05)
 
 
 class Client:
@@ -69,17 +76,22 @@ def request(path=ENC, method="POST", body=b"", *headers):
 
 @contextlib.asynccontextmanager
 async def serving(state, answer=None, timeout_s=5.0, network="two-data-centres"):
-    """A server at a free port, and its client."""
+    """A server at a free port, and its client; ``answer`` makes the reply to a request."""
 
-    async def keys(wanted):
+    def keys(wanted):
         return ak.SuppliedKeys(batches=(ak.KSAKeys(ids=RAW_ID, values=SECRET, size=len(SECRET)),))
 
-    context = tls.server_context_for_applications(state / "sites" / "east")
-    runner = await http014.serve("127.0.0.1", 0, context, answer or keys, network=network, timeout_s=timeout_s)
+    credentials = Credentials(state / "sites" / "east")
+    make = answer or keys
+
+    def ask(wanted, reply):
+        reply(make(wanted))
+
+    server = await http014.serve("127.0.0.1", 0, credentials, ask, network=network, timeout_s=timeout_s)
     try:
-        yield Client(state, runner.addresses[0][1])
+        yield Client(state, server.port)
     finally:
-        await runner.cleanup()
+        await server.close()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +103,7 @@ async def serving(state, answer=None, timeout_s=5.0, network="two-data-centres")
         (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"POST " + ENC.encode() + b" HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (request(body=gzip.compress(b"{}")).replace(b"Host: kme", b"Host: a\r\nContent-Encoding: gzip"), 415),
-        (request(method="CONNECT"), 404),
+        (request(method="CONNECT"), 405),
         (request("/elsewhere"), 404),
         (request("/api/v1/keys/x/status"), 405),
     ],
@@ -103,7 +115,7 @@ async def test_every_answer_is_json_that_is_not_cached(state, data, status):
     assert found == status
     assert headers["cache-control"] == "no-store"
     assert headers["content-type"] == "application/json"
-    assert "aiohttp" not in headers["server"]
+    assert headers["server"] == "qit4n"
     assert set(body) == {"message"}
     assert "xxxx" not in body["message"]
 
@@ -132,7 +144,7 @@ async def test_one_connection_serves_many_requests(state):
     """Keep-alive and pipelining: the answers come in order on the one connection."""
     numbers = []
 
-    async def count(wanted):
+    def count(wanted):
         numbers.append(wanted.number)
         return ak.Refused(reason="no-key", text=f"request {wanted.number}")
 
@@ -179,7 +191,7 @@ async def test_a_client_that_goes_away_is_no_fault_of_the_kme(state, caplog):
 async def test_a_fault_behind_the_interface_is_a_500_without_a_word_of_it(state, caplog):
     """The client learns that it happened; the log has the trace; the connection lives on."""
 
-    async def broken(wanted):
+    def broken(wanted):
         raise RuntimeError("what broke")
 
     async with serving(state, broken) as client:
@@ -221,8 +233,8 @@ async def test_an_application_of_another_network_is_401(state):
 
 async def test_a_taken_port_is_named(state):
     """AddressInUseError with the address and the remedy; nothing is left listening."""
-    context = tls.server_context_for_applications(state / "sites" / "east")
+    credentials = Credentials(state / "sites" / "east")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressInUseError, match=rf"127\.0\.0\.1:{port}.*base_port"):
-            await http014.serve("127.0.0.1", port, context, None, network="x")
+            await http014.serve("127.0.0.1", port, credentials, None, network="x")

@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 
-from qit4n.adapters.store import SQLiteStore
-from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
-from qit4n.keys.store import Erase, HeadRecord, HeldKeysRecord, Put
+from qit4n.adapters.store import SQLiteStore, trail
+from qit4n.errors import AuditError, StoreDamagedError, StoreError, StoreFullError
+from qit4n.keys.audit import AuditEvent, verify
+from qit4n.keys.store import Append, Erase, HeadRecord, HeldKeysRecord, Put
 
 KEY = bytes(range(32))
 SECRET = b"a-secret-that-must-not-show-up!!"
@@ -113,3 +114,70 @@ def test_two_processes_cannot_own_one_store(path):
         SQLiteStore(path, KEY)
     store.close()
     SQLiteStore(path, KEY).close()
+
+
+EVENT = AuditEvent(at=1.0, step="held", subject="b", bits=8)
+
+
+def test_the_audit_trail_goes_with_its_commit(path):
+    """Events of a commit are one row; a failed commit leaves none; reopening goes on with the chain."""
+    store = SQLiteStore(path, KEY)
+    store.commit([Append(EVENT), Put(held("a")), Append(EVENT)])
+    with pytest.raises(AttributeError):
+        store.commit([Append(EVENT), object()])
+    store.close()
+    again = SQLiteStore(path, KEY)
+    again.commit([Append(EVENT)])
+    with trail(path, KEY) as (found, head):  # while it is in use
+        rows = list(found)
+    assert [len(row.events()) for row in rows] == [2, 1]
+    assert verify(rows, head) == 2
+    again.close()
+
+
+def test_a_trail_that_was_touched_in_the_database_is_noticed(path):
+    """Changed, or cut at the end: the check names the row."""
+    store = SQLiteStore(path, KEY)
+    for _ in range(3):
+        store.commit([Append(EVENT)])
+    store.close()
+    for statement, row in (
+        ("UPDATE audit SET body = replace(body, 'held', 'sold') WHERE number = 2", "row 2"),
+        ("DELETE FROM audit WHERE number = 3", "ends with row 2"),
+    ):
+        with sqlite3.connect(path) as raw:
+            before = raw.execute("SELECT * FROM audit").fetchall()
+            raw.execute(statement)
+        with trail(path, KEY) as (rows, head), pytest.raises(AuditError, match=row):
+            verify(rows, head)
+        with sqlite3.connect(path) as raw:
+            raw.execute("DELETE FROM audit")
+            raw.executemany("INSERT INTO audit VALUES (?, ?, ?)", before)
+        raw.close()
+
+
+def test_erased_records_stay_closed_in_a_copy_of_the_database(path, tmp_path):
+    """A copy of the files from before the erasure opens nothing once the store was opened again."""
+    store = SQLiteStore(path, KEY)
+    store.commit([Put(held("a"))])
+    backup = tmp_path / "backup.db"
+    with sqlite3.connect(backup) as copy:
+        store._database.backup(copy)
+    copy.close()
+    store.commit([Erase(HeldKeysRecord.kind, "a")])
+    store.close()
+    SQLiteStore(path, KEY).close()
+    path.with_suffix(".wrapping").rename(tmp_path / "backup.wrapping")
+    old = SQLiteStore(backup, KEY)
+    assert list(old.load(HeldKeysRecord)) == []
+    assert old.damaged == {("held-keys", "a")}
+    old.close()
+
+
+def test_a_store_of_another_version_is_refused_and_left_as_it_is(path):
+    """No guessing: the sentence says what to do."""
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE record (number INTEGER PRIMARY KEY)")
+    raw.close()
+    with pytest.raises(StoreDamagedError, match="another version of qit4n"):
+        SQLiteStore(path, KEY)

@@ -89,8 +89,23 @@ def test_a_restart_knows_who_has_what(held):
 def test_the_oldest_expire_first(held):
     """Only what was supplied before the time given."""
     held.hold(b"b" * 12, VALUES, size=32, master="m", slaves=("s",), now=9.0)
-    assert held.expired(5.0) == []
-    assert held.expired(6.0) == [BATCH]
-    assert held.erase(BATCH)
-    assert held.erase(BATCH) == []
+    assert held.unclaimed_before(5.0) == []
+    assert held.unclaimed_before(6.0) == [BATCH]
+    assert held.erase(BATCH, "expired", "").writes
+    assert held.erase(BATCH, "expired", "").writes == []
     assert held.unclaimed_keys == 3
+
+
+def test_preserved_keys_are_kept_whole_and_not_given_again():
+    """With preservation the record stays, sealed, after the last fetch, also over a restart, until it is erased."""
+    held = HeldKeys(preserve=True)
+    held.hold(BATCH, VALUES, size=32, master="m", slaves=("s",), now=5.0)
+    step = fetch(held, "s", 0, 1, 2)
+    assert step.writes[-1].record.values == VALUES
+    assert [one.step for one in step.happened] == ["fetched", "preserved"]
+    for one in (held, HeldKeys([step.writes[-1].record], preserve=True)):
+        assert one.unclaimed_keys == 0
+        assert reply(fetch(one, "s", 0)).reason == "unknown-key"
+        assert one.preserved_before(6.0) == [BATCH]
+        assert isinstance(one.erase(BATCH, "erased", "").writes[0], Erase)
+        assert BATCH not in one

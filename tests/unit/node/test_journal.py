@@ -99,15 +99,3 @@ async def test_a_failed_commit_loses_its_actions_and_tells():
         assert journal.failure is None
 
     await with_journal(work)
-
-
-async def test_only_the_last_write_to_a_record_reaches_the_store():
-    """A head that moves with each of many requests of a commit is written once; nothing else is left out."""
-
-    async def work(journal, recorder, _):
-        many = [Step([Erase("head", "a"), Erase("kind", str(number))]) for number in range(5)]
-        await asyncio.gather(*(journal.carry_out(one) for one in many))
-        written = [key for _, keys in recorder.events for key in keys]
-        assert sorted(written) == ["0", "1", "2", "3", "4", "a"]
-
-    await with_journal(work)

@@ -21,32 +21,39 @@ def network():
     return replace(network, links=(), modules={}, applications=applications)
 
 
+async def ask(site, request):
+    """The reply to a request."""
+    answer = asyncio.get_running_loop().create_future()
+    site.ask(request, answer.set_result)
+    return await answer
+
+
 async def test_a_full_disk_refuses_new_keys_and_keeps_the_old_ones(network, tmp_path, monkeypatch):
     """Full: 'not ready' with the reason, nothing consumed. Freed: all earlier keys are there, new ones flow."""
     issue_all(network, tmp_path)
     site = SiteProcess(network, "east", tmp_path)
     journal = asyncio.create_task(site._journal.run())
     get = ak.GetKeys(master="app-east", slaves=("app-west",), number=2)
-    before = await site.request(get)
+    before = await ask(site, get)
     commit = site._store.commit
 
     def full(writes):
         raise StoreFullError("store.db: the disk is full; free space there")
 
     monkeypatch.setattr(site._store, "commit", full)
-    refused = await site.request(get)
+    refused = await ask(site, get)
     fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=tuple(key_id for key_id, _ in before.each()))
-    also_refused = await site.request(fetch)
+    also_refused = await ask(site, fetch)
     for answer in (refused, also_refused):
         assert answer.reason == "not-ready"
         assert "disk is full" in answer.text
     assert "disk is full" in site._site_report().fault
-    status = await site.request(ak.GetStatus(master="app-east", slave="app-west"))
+    status = await ask(site, ak.GetStatus(master="app-east", slave="app-west"))
     assert isinstance(status, ak.SupplyStatus)
 
     monkeypatch.setattr(site._store, "commit", commit)
-    assert (await site.request(fetch)).each() == before.each()
-    assert len((await site.request(get)).each()) == 2
+    assert (await ask(site, fetch)).each() == before.each()
+    assert len((await ask(site, get)).each()) == 2
     assert site._site_report().fault == ""
     journal.cancel()
     site._journal.close()
@@ -61,10 +68,10 @@ async def test_a_restart_finds_what_was_supplied(network, tmp_path):
         site = SiteProcess(network, "east", tmp_path)
         journal = asyncio.create_task(site._journal.run())
         if attempt == 0:
-            got = (await site.request(ak.GetKeys(master="app-east", slaves=("app-west",), number=3))).each()
+            got = (await ask(site, ak.GetKeys(master="app-east", slaves=("app-west",), number=3))).each()
         fetch = ak.GetKeysByID(slave="app-west", master="app-east", key_ids=(got[attempt][0],))
-        assert (await site.request(fetch)).each() == (got[attempt],)
-        assert (await site.request(fetch)).reason == "unknown-key"
+        assert (await ask(site, fetch)).each() == (got[attempt],)
+        assert (await ask(site, fetch)).reason == "unknown-key"
         journal.cancel()
         site._journal.close()
         site._store.close()

@@ -1,0 +1,98 @@
+"""What a process shows and whom it believes: its certificate and key, the authority, the list of revoked certificates.
+
+A new list counts within ``POLL_S``, without a restart: OpenSSL refuses handshakes with it, and connections that are
+open with a certificate that it names are closed. :meth:`Credentials.admit` looks at the list once more, because a
+resumed TLS session skips the check of the certificate. A list that is older, unreadable or not of the authority
+changes nothing.
+"""
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+from typing import Any
+
+from qit4n.adapters import tls
+from qit4n.adapters.certificates import read_certificate
+from qit4n.adapters.revocation import FILE_NAME, RevocationList
+from qit4n.errors import CertificateError, RevokedError
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+
+
+class Credentials:
+    """Those of one holder, from the files in its directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read the files.
+
+        Raises:
+            CertificateError: a file is missing, expired, unreadable, or does not fit the others.
+        """
+        self._path = directory / FILE_NAME
+        self._authority = read_certificate(directory / "ca.pem")
+        self.server = tls.server_context(directory)
+        self.applications = tls.server_context_for_applications(directory)
+        self.client = tls.client_context(directory)
+        self._open: dict[Any, tls.Identity] = {}
+        self._seen = self._stamp()
+        self._list = RevocationList.of(self._path, self._authority)
+
+    def admit(self, transport: Any) -> tls.Identity:
+        """Who is at the other end of a connection, which is closed as soon as that certificate is revoked.
+
+        Raises:
+            RevokedError: it is.
+            CertificateError: the certificate does not say who it is.
+        """
+        identity = tls.peer_identity(transport.get_extra_info("ssl_object"))
+        if identity.serial in self._list.serials:
+            raise RevokedError(f"the certificate of {identity.role} {identity.id} is revoked")
+        self._open[transport] = identity
+        return identity
+
+    async def watch(self) -> None:
+        """Look at the list until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            self.check()
+
+    def check(self) -> None:
+        """Take a new list, if there is one, and close what it forbids; forget connections that are closed."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen = stamp
+            self._take()
+        for transport, identity in tuple(self._open.items()):
+            if transport.is_closing():
+                del self._open[transport]
+            elif identity.serial in self._list.serials:
+                log.warning("a connection of %s %s is closed: its certificate is revoked", identity.role, identity.id)
+                del self._open[transport]
+                transport.abort()
+
+    def _take(self) -> None:
+        try:
+            fresh = self._newer()
+            for context in (self.server, self.applications, self.client):
+                context.load_verify_locations(self._path)
+        except (CertificateError, ssl.SSLError, OSError) as error:
+            log.error("the list of revoked certificates stays as it was: %s", error)  # noqa: TRY400 - no trace needed
+            return
+        self._list = fresh
+        log.info("%d certificates are revoked", len(fresh.serials))
+
+    def _newer(self) -> RevocationList:
+        fresh = RevocationList.of(self._path, self._authority)
+        if fresh.number <= self._list.number:
+            raise CertificateError(f"{self._path} is older than the list before it; restore the newer one")
+        return fresh
+
+    def _stamp(self) -> tuple[int, int, int]:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return (0, 0, 0)
+        return found.st_mtime_ns, found.st_size, found.st_ino

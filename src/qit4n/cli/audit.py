@@ -1,0 +1,81 @@
+"""``qit audit``: what became of each key at a site, and whether the trail of it is whole."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from qit4n.adapters.sealing import read_store_key
+from qit4n.adapters.store import trail
+from qit4n.errors import AuditError, UnknownNetworkError
+from qit4n.keys.audit import AuditEvent, AuditRow
+from qit4n.keys.audit import verify as verify_rows
+from qit4n.node.processes import network_of, state_directory
+
+app = typer.Typer(help="The audit trail of the sites' key managers.", no_args_is_help=True)
+State = Annotated[Path | None, typer.Option(help="state directory of the network")]
+
+
+@contextmanager
+def _trail(state: Path, site: str) -> Iterator[tuple[Iterator[AuditRow], tuple[int, bytes]]]:
+    names = [one.id for one in network_of(state).sites]
+    if site not in names:
+        raise UnknownNetworkError(f"the network has no site {site}; its sites: {', '.join(names)}")
+    directory = state / "sites" / site
+    with trail(directory / "store.db", read_store_key(directory / "store.key")) as found:
+        yield found
+
+
+@app.command()
+def verify(
+    sites: Annotated[list[str] | None, typer.Argument(help="site ids; all if none is given")] = None,
+    state: State = None,
+) -> None:
+    """Check the chain of hashes of each site's trail; ends with an error that names the first broken row."""
+    directory = state_directory(state)
+    for site in sites or [one.id for one in network_of(directory).sites]:
+        with _trail(directory, site) as (rows, head):
+            try:
+                number = verify_rows(rows, head)
+            except AuditError as error:
+                raise AuditError(f"site {site}: {error}") from error
+        print(f"site {site}: {number} rows, whole; last hash {head[1].hex()}")
+
+
+@app.command()
+def show(
+    site: Annotated[str, typer.Argument(help="site id")],
+    key: Annotated[str | None, typer.Option(help="key id, batch, slab or chunk: only what became of it")] = None,
+    last: Annotated[int, typer.Option(help="how many events, the last ones")] = 30,
+    state: State = None,
+    json_: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """Show what became of keys at a site."""
+    with _trail(state_directory(state), site) as (rows, _):
+        events = (event for row in rows for event in row.events())
+        found = deque((event for event in events if key is None or _concerns(event, key)), maxlen=last)
+    if json_:
+        for event in found:
+            print(msgspec.json.encode(event).decode())
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("time (UTC)", "step", "subject", "bits", "parties", "note"):
+        table.add_column(name, no_wrap=name != "note", justify="right" if name == "bits" else "left")
+    for event in found:
+        at = datetime.fromtimestamp(event.at, UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+        table.add_row(at, event.step, event.subject, f"{event.bits:,}", " ".join(event.parties), event.note)
+    Console().print(table)
+
+
+def _concerns(event: AuditEvent, key: str) -> bool:
+    """Whether an event is about a slab or chunk, a batch, or the batch of a key id."""
+    wanted = key.lower().replace("-", "")
+    return event.subject == key or (len(wanted) >= 24 and event.subject == wanted[:24])  # noqa: PLR2004
