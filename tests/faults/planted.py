@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from qit4n.keys import endtoend, kma, ksa, manager, relay, synchronise
 from qit4n.keys.held import HeldKeys
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, Put, SlabRecord
+from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, Put, SlabRecord, settle
 from qit4n.keys.step import Step
 from qit4n.pools.keypool import KeyPool
 from qit4n.refpoints import kx
@@ -75,8 +75,8 @@ def erase_nothing(result, *_):
 
 
 def torn(self, writes, written):
-    for write in writes[:written]:
-        self._apply(write)
+    records, _ = settle(writes[:written])
+    self.write(records, [])
 
 
 def answer_first_site(self, peer, message):

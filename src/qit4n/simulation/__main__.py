@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from qit4n.simulation.faults import BY_CHOICE
 from qit4n.simulation.run import simulate
 from qit4n.simulation.sweep import LAST_EVENTS, sweep, told
 
@@ -15,11 +16,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="run so many seeds (default 200)")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--jobs", type=int, default=0, help="processes (default: one per core)")
+    parser.add_argument("--also", action="append", default=[], choices=sorted(BY_CHOICE), help="a fault more")
     options = parser.parse_args()
     if options.seed is None:
-        return sweep(range(options.first, options.first + options.seeds), options.jobs)
-    outcome = simulate(options.seed)
-    sys.stdout.write(told(outcome, 0 if options.trace else LAST_EVENTS) + "\n")
+        return sweep(range(options.first, options.first + options.seeds), tuple(options.also), options.jobs)
+    outcome = simulate(options.seed, tuple(options.also))
+    sys.stdout.write(told(outcome, 0 if options.trace else LAST_EVENTS, tuple(options.also)) + "\n")
     return 1 if outcome.violated else 0
 
 

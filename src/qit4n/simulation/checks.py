@@ -82,6 +82,8 @@ def secret(run: Run) -> None:
         needle = known.value[:SEARCHED_BYTES]
         if len(needle) == SEARCHED_BYTES:
             found += [site for site, seen in run.ledger.seen.items() if site not in allowed and needle in seen]
+            if needle in run.ledger.audited or needle.hex().encode() in run.ledger.audited:
+                raise InvariantViolatedError("an audit trail has no key in it", f"key {key_id.hex()} is in one")
             if needle in slabs:
                 raise InvariantViolatedError("no byte is a pad and a key", f"key {key_id.hex()} is part of a slab")
         if found:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from qit4n.errors import InvariantViolatedError
-from qit4n.keys.store import Erase, Record, Write
+from qit4n.keys.audit import AuditEvent
+from qit4n.keys.store import Record
 from qit4n.refpoints import ak
 from qit4n.simulation import seam
 from qit4n.simulation.ledger import Ledger
-from qit4n.simulation.watcher import Watcher
+from qit4n.simulation.watcher import Records, Watcher
 from qit4n.simulation.world import World
 
 ONCE = "a key is delivered at most once to each entitled party and never to another"
@@ -35,7 +36,7 @@ class Deliveries(Watcher):
         self._world = world
         self._ledger = ledger
         self._sites = {application.id: application.site for application in world.network.applications}
-        self._held: dict[tuple[str, str], tuple[float, Record]] = {}
+        self._held: dict[tuple[str, str], seam.HELD] = {}
         self.keys: dict[seam.KeyId, Delivered] = {}
         self.excused: dict[tuple[seam.KeyId, str], str] = {}
 
@@ -114,16 +115,17 @@ class Deliveries(Watcher):
 
     # what may make copies go missing
 
-    def committed(self, site: str, writes: Sequence[Write]) -> None:
+    def committed(self, site: str, records: Records, events: Sequence[AuditEvent]) -> None:
         """Copies that are erased after their lifetime are excused."""
-        for write in writes:
-            if isinstance(write, Erase):
-                since, record = self._held.pop((site, write.key), (0.0, None))
-                lifetime = self._world.network.policies.unclaimed_key_lifetime_s
-                if write.kind == seam.HELD.kind and record and self._world.sites[site].clock - since > lifetime:
-                    self._excuse_all(record, "expired by policy")
-            elif isinstance(write.record, seam.HELD):
-                self._held[site, write.record.key] = (write.record.supplied_at, write.record)
+        del events
+        lifetime = self._world.network.policies.unclaimed_key_lifetime_s
+        for (kind, key), record in records.items():
+            if isinstance(record, seam.HELD):
+                self._held[site, key] = record
+            elif record is None and kind == seam.HELD.kind:
+                held = self._held.pop((site, key), None)
+                if held is not None and self._world.sites[site].clock - held.supplied_at > lifetime:
+                    self._excuse_all(held, "expired by policy")
 
     def rotted(self, site: str, record: Record) -> None:
         """Copies in an unreadable record are excused."""
@@ -132,7 +134,7 @@ class Deliveries(Watcher):
 
     def restored(self, site: str) -> None:
         """All copies at a site whose store went back in time are excused."""
-        for place, (_, record) in list(self._held.items()):
+        for place, record in list(self._held.items()):
             if place[0] == site:
                 self._excuse_all(record, "restored store")
                 del self._held[place]

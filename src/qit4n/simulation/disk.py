@@ -1,9 +1,10 @@
 """A simulated disk under a key store: keeps what was committed, whatever happens to the process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from qit4n.errors import StoreFullError
-from qit4n.keys.store import Put, Record, RecordType, Write
+from qit4n.keys.audit import AuditEvent
+from qit4n.keys.store import Record, RecordType, Write, settle
 
 Records = dict[tuple[str, str], Record]
 
@@ -21,6 +22,7 @@ class Disk:
         self.records: Records = {}
         self.rotten: set[tuple[str, str]] = set()
         self.damaged: set[tuple[str, str]] = set()
+        self.trail: list[AuditEvent] = []
         self.full = False
         self.mark = 0
 
@@ -37,17 +39,17 @@ class Disk:
         """Make the writes durable, all or none."""
         if self.full:
             raise StoreFullError("the simulated disk is full")
-        for write in writes:
-            self._apply(write)
+        self.write(*settle(writes))
 
-    def _apply(self, write: Write) -> None:
-        if isinstance(write, Put):
-            place = (write.record.kind, write.record.key)
-            self.records[place] = write.record
-        else:
-            place = (write.kind, write.key)
-            self.records.pop(place, None)
-        self.rotten.discard(place)
+    def write(self, records: Mapping[tuple[str, str], Record | None], events: Iterable[AuditEvent]) -> None:
+        """Put and erase records, add to the audit trail."""
+        for place, record in records.items():
+            self.rotten.discard(place)
+            if record is None:
+                self.records.pop(place, None)
+            else:
+                self.records[place] = record
+        self.trail.extend(events)
 
     def torn(self, writes: list[Write], written: int) -> None:
         """The power failed when ``written`` of the writes had reached the disk: the store takes none of them."""

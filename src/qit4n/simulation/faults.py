@@ -6,7 +6,6 @@ from qit4n.simulation.part import Part
 from qit4n.simulation.site import SimulatedSite
 from qit4n.simulation.wires import DELAY_S
 
-BACKUP_AGE_S = 2.0
 COMMIT_MOMENTS = ("before", "torn", "after", "between")
 
 
@@ -219,6 +218,7 @@ class RestoredBackup(Fault):
 
     interval_s = 2.0
     with_mark = False
+    age_s = 2.0
 
     def step(self) -> None:
         """Make a copy, or bring an old one back."""
@@ -227,7 +227,7 @@ class RestoredBackup(Fault):
         if copy is None:
             self.backups[site.id] = (site.disk.backup(), self.run.world.now)
             self.note(site.id, "backup")
-        elif self.run.world.now - made_at > BACKUP_AGE_S:
+        elif self.run.world.now - made_at > self.age_s:
             self._restore(site, copy)
 
     def _restore(self, site: SimulatedSite, copy: tuple[Records, int]) -> None:
@@ -246,6 +246,13 @@ class RestoredBackup(Fault):
         super().setup()
 
 
+class RestoredDisk(RestoredBackup):
+    """The mark is old too: only what the peers remember shows that the store is."""
+
+    with_mark = True
+    age_s = 8.0
+
+
 FAULTS: tuple[type[Part], ...] = (
     Crash,
     CrashInCommit,
@@ -262,3 +269,4 @@ FAULTS: tuple[type[Part], ...] = (
     Byzantine,
     Tampering,
 )
+BY_CHOICE: dict[str, type[Part]] = {"restored-disk": RestoredDisk}

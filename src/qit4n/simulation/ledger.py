@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from qit4n.errors import InvariantViolatedError
+from qit4n.keys.audit import AuditEvent
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, xor
-from qit4n.keys.store import ChunkRecord, Put, Write
+from qit4n.keys.store import ChunkRecord
 from qit4n.network.model import Network
 from qit4n.refpoints import kq1, kx
 from qit4n.simulation import seam
-from qit4n.simulation.watcher import Watcher
+from qit4n.simulation.watcher import Records, Watcher
 
 Spans = Iterable[tuple[str, int, int]]
 
@@ -68,6 +69,7 @@ class Ledger(Watcher):
         self.chunks: dict[str, Chunk] = {}
         self.supplies: dict[seam.KeyId, Supply] = {}
         self.seen: dict[str, bytearray] = {}
+        self.audited = bytearray()
         self._said: dict[tuple[str, str, int], kx.RelayKey] = {}
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -91,13 +93,15 @@ class Ledger(Watcher):
         del peer
         self._blob(site).extend(self._encode(message))
 
-    def committed(self, site: str, writes: Sequence[Write]) -> None:
+    def committed(self, site: str, records: Records, events: Sequence[AuditEvent]) -> None:
         """A site has stored bytes; a chunk must be stored as it was drawn."""
-        for write in writes:
-            if isinstance(write, Put):
-                self._blob(site).extend(self._encode(write.record))
-                if isinstance(write.record, ChunkRecord):
-                    self._stored(site, write.record)
+        for record in records.values():
+            if record is not None:
+                self._blob(site).extend(self._encode(record))
+                if isinstance(record, ChunkRecord):
+                    self._stored(site, record)
+        for event in events:
+            self.audited.extend(self._encode(event))
 
     def _blob(self, site: str) -> bytearray:
         return self.seen.setdefault(site, bytearray())

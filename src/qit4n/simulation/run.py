@@ -9,7 +9,7 @@ from qit4n.errors import InvariantViolatedError
 from qit4n.simulation import checks
 from qit4n.simulation.byzantine import Byzantine
 from qit4n.simulation.deliveries import Deliveries
-from qit4n.simulation.faults import FAULTS, restart
+from qit4n.simulation.faults import BY_CHOICE, FAULTS, restart
 from qit4n.simulation.ledger import Ledger
 from qit4n.simulation.part import Part, Run
 from qit4n.simulation.topology import network_of
@@ -39,11 +39,12 @@ class Outcome:
     excused: int = 0
 
 
-def simulate(seed: int) -> Outcome:
-    """Run one seed."""
+def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
+    """Run one seed; ``also`` names faults of ``BY_CHOICE`` to have besides those of the seed."""
     dice = random.Random(f"{seed} plan")  # noqa: S311 - replay, not secrecy
     network = network_of(dice)
     chosen = [kind for kind in FAULTS if kind in dice.sample(FAULTS, dice.randint(0, MOST_FAULTS))]
+    chosen += [BY_CHOICE[name] for name in also]
     liars = frozenset({dice.choice(network.sites).id} if Byzantine in chosen else ())
     world = World(network, seed)
     ledger = Ledger(network, liars)

@@ -9,7 +9,7 @@ import msgspec
 from qit4n.errors import InvariantViolatedError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
-from qit4n.keys.store import PositionRecord, Put, Write
+from qit4n.keys.store import PositionRecord, Write, settle
 from qit4n.refpoints import ak, ck, kq1, kx
 from qit4n.simulation.disk import Disk
 
@@ -28,8 +28,7 @@ NOT_READY = ak.Refused(reason="not-ready", text="the key store of this site does
 def _encode(step: Step) -> None:
     """What cannot be written or sent must not be asked for."""
     for write in step.writes:
-        if isinstance(write, Put):
-            ENCODE(write.record)
+        ENCODE(write)
     for action in step.actions:
         if isinstance(action, Send):
             ENCODE(action.message)
@@ -230,8 +229,9 @@ class SimulatedSite:
 
     def _make_durable(self, writes: list[Write]) -> None:
         self.disk.commit(writes)
+        records, events = settle(writes)
         for watcher in self._world.watchers:
-            watcher.committed(self.id, writes)
+            watcher.committed(self.id, records, events)
 
     def _carry_out(self, steps: list[Step]) -> None:
         generation = self.generation

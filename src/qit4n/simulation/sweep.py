@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from qit4n.simulation.run import Outcome, simulate
 
@@ -26,7 +27,7 @@ class Summary:
     failures: list[str] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome, also: tuple[str, ...]) -> None:
         """Count a seed."""
         self.seeds += 1
         self.events.update(outcome.trace.counts)
@@ -37,7 +38,7 @@ class Summary:
         self.recovery_s = max(self.recovery_s, outcome.recovery_s)
         if outcome.violated:
             self.failed.append(outcome.seed)
-            self.failures.append(told(outcome, LAST_EVENTS))
+            self.failures.append(told(outcome, LAST_EVENTS, also))
 
     def merge(self, other: "Summary") -> None:
         """Add another summary."""
@@ -57,31 +58,32 @@ class Summary:
         return "\n".join(lines)
 
 
-def told(outcome: Outcome, last: int) -> str:
+def told(outcome: Outcome, last: int, also: tuple[str, ...]) -> str:
     """A seed for people: what happened (the last events, or all), what was violated, how to see it again."""
     faults = f"faults of seed {outcome.seed}: {', '.join(outcome.faults) or 'none'}"
     if not outcome.violated:
         return f"{outcome.trace.text(last)}\n{faults}\nevery invariant held"
+    options = "".join(f" --also {name}" for name in also)
     return (
         f"{outcome.trace.text(last)}\n{outcome.where}\n{faults}\nviolated: {outcome.violated}\n"
-        f"replay: python -m qit4n.simulation --seed {outcome.seed} --trace"
+        f"replay: python -m qit4n.simulation --seed {outcome.seed}{options} --trace"
     )
 
 
-def some(seeds: range) -> Summary:
+def some(seeds: range, also: tuple[str, ...]) -> Summary:
     """Run seeds in this process."""
     summary = Summary()
     for seed in seeds:
-        summary.add(simulate(seed))
+        summary.add(simulate(seed, also), also)
     return summary
 
 
-def sweep(seeds: range, jobs: int) -> int:
+def sweep(seeds: range, also: tuple[str, ...], jobs: int) -> int:
     """Run seeds over all cores and print what became of them; 1 if an invariant was violated."""
     begun, summary = time.monotonic(), Summary()
     parts = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
-        for part in pool.map(some, parts):
+        for part in pool.map(partial(some, also=also), parts):
             summary.merge(part)
             rate = summary.seeds / (time.monotonic() - begun)
             _show(f"\r{summary.seeds}/{len(seeds)} seeds, {rate:.0f} seeds/s, {len(summary.failed)} violations")

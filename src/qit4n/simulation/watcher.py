@@ -1,9 +1,12 @@
 """What a run is watched through: every message, write and answer, with the eyes of somebody who sees all sites."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from qit4n.keys.store import Record, Write
+from qit4n.keys.audit import AuditEvent
+from qit4n.keys.store import Record
 from qit4n.refpoints import kq1, kx
+
+Records = Mapping[tuple[str, str], Record | None]
 
 
 class Watcher:
@@ -18,8 +21,8 @@ class Watcher:
     def received(self, site: str, peer: str, message: kx.KxMessage) -> None:
         """A message of ``peer`` has come to ``site``."""
 
-    def committed(self, site: str, writes: Sequence[Write]) -> None:
-        """Writes of ``site`` have become durable."""
+    def committed(self, site: str, records: Records, events: Sequence[AuditEvent]) -> None:
+        """Records (None: erased) and events of the audit trail of ``site`` have become durable."""
 
     def rotted(self, site: str, record: Record) -> None:
         """A record of ``site`` cannot be read any more."""
