@@ -26,7 +26,11 @@ class Forger:
     def __init__(self, dice: random.Random) -> None:
         """Without any words yet."""
         self._dice = dice
-        self._words: dict[type, list[Any]] = {str: ["", "x"], bytes: [b"", b"\0"], int: [-1, 0, 1, 2**63 - 1, LEAST, MOST]}
+        self._words: dict[type, list[Any]] = {
+            str: ["", "x"],
+            bytes: [b"", b"\0"],
+            int: [-1, 0, 1, 2**63 - 1, LEAST, MOST],
+        }
         self.messages: list[kx.KxMessage] = []
 
     def hear(self, message: kx.KxMessage) -> None:

@@ -1,6 +1,7 @@
 """What must hold at the end of a run, when the faults have stopped and the network has healed."""
 
 from collections import Counter
+from functools import partial
 
 from qit4n.errors import InvariantViolatedError
 from qit4n.pools.digest import SALT_BYTES
@@ -20,11 +21,11 @@ def recovered(run: Run, applications: Applications) -> float:
     open_ = {pair for demand in world.network.demands for pair in (demand.between, demand.between[::-1])}
     while open_:
         for master, slave in sorted(open_):
-            applications.get(master, (slave,), got=lambda keys, pair=(master, slave): _fetch(applications, pair, keys))
+            applications.get(master, (slave,), got=partial(_fetch, applications, (master, slave)))
         world.run(1.0)
         open_ -= applications.served
         if open_ and world.now - begun > RECOVERY_LIMIT_S:
-            master, slave = sorted(open_)[0]
+            master, slave = min(open_)
             raise InvariantViolatedError(
                 "supply works again after faults", f"{master} got no key for {slave} within {RECOVERY_LIMIT_S:.0f} s"
             )
@@ -109,18 +110,20 @@ def conserved(run: Run, *, faultless: bool) -> Counter[str]:
             other = owners.setdefault((stock.link, slab), name)
             if other != name:
                 raise InvariantViolatedError("a slab has one owner", f"{other} and {name} hold {stock.link}/{slab}")
-            books["held"] += _untouched(name, f"link {stock.link}", stock.send, slab, run.ledger.slabs[stock.link, slab])
+            books["held"] += _untouched(
+                name, f"link {stock.link}", stock.send, slab, run.ledger.slabs[stock.link, slab]
+            )
     for name, manager in honest.items():
         for peer, pool in manager.pools.outgoing.items():
             for chunk in pool.ready.slabs:
                 books["end to end"] += _untouched(name, f"pool {peer}", pool.ready, chunk, run.ledger.chunks[chunk])
-    for place, slab in run.ledger.slabs.items():
+    for place, material in run.ledger.slabs.items():
         if not run.ledger.of_a_liar(place[0]):
-            used, salt = sum(slab.used), min(SALT_BYTES, len(slab.content))
-            books["in"] += len(slab.content)
+            used, salt = sum(material.used), min(SALT_BYTES, len(material.content))
+            books["in"] += len(material.content)
             books["salt"] += salt
             books["used"] += used
-            books["pending"] += len(slab.content) - used - salt if place in open_ - owners.keys() else 0
+            books["pending"] += len(material.content) - used - salt if place in open_ - owners.keys() else 0
     books["waste"] = books["in"] - books["salt"] - books["used"] - books["held"] - books["pending"]
     if books["waste"] < 0 or (faultless and books["waste"]):
         raise InvariantViolatedError("bytes in = used + held + waste", f"{dict(books)}, faults: {not faultless}")

@@ -69,6 +69,7 @@ class Ledger(Watcher):
         self.chunks: dict[str, Chunk] = {}
         self.supplies: dict[seam.KeyId, Supply] = {}
         self.seen: dict[str, bytearray] = {}
+        self._passed: set[tuple[str, str]] = set()
         self.audited = bytearray()
         self._said: dict[tuple[str, str, int], kx.RelayKey] = {}
         self._encode = msgspec.msgpack.Encoder().encode
@@ -85,6 +86,9 @@ class Ledger(Watcher):
         """Bytes have been used."""
         if isinstance(message, kx.RelayKey):
             self._relayed(site, peer, message)
+            self._once(site, message)
+        elif isinstance(message, kx.RelayDone):
+            self._once(site, message)
         elif isinstance(message, kx.NotifySupply):
             self._noticed(message, seam.notice(message))
 
@@ -131,6 +135,14 @@ class Ledger(Watcher):
         if content != chunk.content and not self.liars.intersection(message.path):
             raise InvariantViolatedError("both copies are equal", f"chunk {message.chunk[:8]} was changed at {site}")
 
+    def _once(self, site: str, message: kx.RelayKey | kx.RelayDone) -> None:
+        """Each relay goes on, or is acknowledged, once: what comes a second time finds its pad gone."""
+        place = (site, message.chunk)
+        chunk = self.chunks.get(message.chunk)
+        if chunk is not None and not self.liars.intersection(chunk.path) and place in self._passed:
+            raise InvariantViolatedError("a repeated message finds nothing", f"{site} took {message.chunk[:8]} twice")
+        self._passed.add(place)
+
     def _repeated(self, message: kx.RelayKey) -> bool:
         """The same message once more gives nothing away."""
         first = message.spans[0]
@@ -162,7 +174,9 @@ class Ledger(Watcher):
             one = value[place * notice.size : (place + 1) * notice.size]
             other = self.supplies.get(key_id)
             if other is not None and other.value != one:
-                raise InvariantViolatedError("both copies are equal", f"key {key_id.hex()} differs between slaves' sites")
+                raise InvariantViolatedError(
+                    "both copies are equal", f"key {key_id.hex()} differs between slaves' sites"
+                )
             self.supplies[key_id] = Supply(one, message.master, slaves, chunks)
 
     def _spend(self, name: str, offset: int, length: int) -> bytes:
@@ -189,4 +203,3 @@ class Ledger(Watcher):
         """The sites that had the means to read a chunk of this key."""
         supply = self.supplies.get(key_id)
         return {site for name in supply.chunks for site in self.chunks[name].knowers} if supply else set()
-

@@ -4,6 +4,7 @@ import random
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from qit4n.errors import InvariantViolatedError
 from qit4n.simulation import checks
@@ -20,6 +21,8 @@ from qit4n.simulation.world import World
 FAULTY_S = 20.0
 SETTLING_S = 12.0
 MOST_FAULTS = 5
+
+PartType = TypeVar("PartType", bound=Part)
 
 
 @dataclass
@@ -50,7 +53,7 @@ def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
     ledger = Ledger(network, liars)
     run = Run(world, ledger, Deliveries(world, ledger))
     world.watchers += [ledger, run.deliveries]
-    parts = [_part(kind, run, seed) for kind in (Blocks, Tables, Applications)]
+    parts = (_part(Blocks, run, seed), _part(Tables, run, seed), _part(Applications, run, seed))
     faults = [_part(kind, run, seed) for kind in chosen]
     outcome = Outcome(seed, world.trace, tuple(kind.__name__ for kind in chosen))
     try:
@@ -65,11 +68,11 @@ def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
     return outcome
 
 
-def _part(kind: type[Part], run: Run, seed: int) -> Part:
+def _part(kind: type[PartType], run: Run, seed: int) -> PartType:
     return kind(run, random.Random(f"{seed} {kind.__name__}"))  # noqa: S311 - replay, not secrecy
 
 
-def _play(run: Run, parts: list[Part], faults: list[Part], outcome: Outcome) -> None:
+def _play(run: Run, parts: tuple[Blocks, Tables, Applications], faults: list[Part], outcome: Outcome) -> None:
     blocks, _, applications = parts
     for part in (*parts, *faults):
         part.setup()

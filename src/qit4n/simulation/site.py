@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,9 +11,7 @@ from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.keys.store import PositionRecord, Write, settle
 from qit4n.refpoints import ak, ck, kq1, kx
 from qit4n.simulation.disk import Disk
-
-if TYPE_CHECKING:
-    from qit4n.simulation.world import World
+from qit4n.simulation.surroundings import Surroundings
 
 TIMER_S = 0.5
 COMMIT_S = 0.004
@@ -44,7 +41,7 @@ class Mark:
 class SimulatedSite:
     """A site whose process can be stopped and started; the disk stays."""
 
-    def __init__(self, world: "World", site: str) -> None:
+    def __init__(self, world: Surroundings, site: str) -> None:
         """Start the process for the first time, with an empty store."""
         self._world = world
         self.id = site
@@ -253,7 +250,7 @@ class SimulatedSite:
             answered(NOT_READY)
         self._input(lambda manager, now: manager.order(table, now))
         for way in self._world.ways_from(self.id):
-            if way.connection is not None:
+            if way.is_open:
                 self.connected(way.destination)
 
     # actions

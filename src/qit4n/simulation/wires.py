@@ -6,12 +6,8 @@ while there is no connection waits for the next one. What is left of a broken co
 first messages of the next one.
 """
 
-from typing import TYPE_CHECKING
-
 from qit4n.refpoints import kx
-
-if TYPE_CHECKING:
-    from qit4n.simulation.world import World
+from qit4n.simulation.surroundings import Surroundings
 
 RETRY_S = 0.2
 DELAY_S = 0.01
@@ -36,7 +32,7 @@ class Connection:
 class Way:
     """The way from one site to another."""
 
-    def __init__(self, world: "World", source: str, destination: str) -> None:
+    def __init__(self, world: Surroundings, source: str, destination: str) -> None:
         """Without a connection yet."""
         self._world = world
         self.source = source
@@ -47,6 +43,11 @@ class Way:
         self.stalled_until = 0.0
         self._waiting: list[kx.KxMessage] = []
         self._attempt = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the source believes that it has a connection."""
+        return self.connection is not None
 
     def connect(self) -> None:
         """The source's process has started, or has noticed that its connection is gone."""

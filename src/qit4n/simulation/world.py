@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from qit4n.entropy import Entropy
 from qit4n.network.model import Network
 from qit4n.refpoints import kq1
 from qit4n.simulation.site import SimulatedSite
@@ -23,7 +24,7 @@ class World:
         """All sites up, no connection yet, no key."""
         self.network = network
         self.dice = random.Random(f"{seed} world")  # noqa: S311 - replay, not secrecy
-        self.entropy = random.Random(f"{seed} entropy").randbytes  # noqa: S311
+        self.entropy: Entropy = random.Random(f"{seed} entropy").randbytes  # noqa: S311
         self.now = 0.0
         self.trace = Trace()
         self.watchers: list[Watcher] = []
@@ -90,6 +91,6 @@ class World:
 
 def account(bits: int) -> kq1.SecurityAccount:
     """A security account with nothing in it but the length."""
-    names = {field: 0 for field in kq1.SecurityAccount.__struct_fields__}
-    texts = ("protocol", "proof", "concentration", "reconciliation", "authentication")
-    return kq1.SecurityAccount(**names | dict.fromkeys(texts, "simulated") | {"abort_rules": (), "key_bits": bits})
+    fields: dict[str, Any] = dict.fromkeys(kq1.SecurityAccount.__struct_fields__, 0)
+    fields |= dict.fromkeys(("protocol", "proof", "concentration", "reconciliation", "authentication"), "simulated")
+    return kq1.SecurityAccount(**fields | {"abort_rules": (), "key_bits": bits})
