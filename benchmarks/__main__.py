@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import Benchmark, distillation, ldpc, light, supply
+from benchmarks import Benchmark, distillation, ldpc, light, relay, supply
 
 ALL: dict[str, Benchmark] = {
     "detections": light.detections,
@@ -13,6 +13,7 @@ ALL: dict[str, Benchmark] = {
     "ldpc": ldpc.ldpc,
     "amplify": distillation.amplify,
     "distil": distillation.distil,
+    "relay": relay.relay,
     "supply": supply.supply,
     "first-key": supply.first_key,
 }

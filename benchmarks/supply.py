@@ -25,10 +25,12 @@ from benchmarks.peers import peers
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.store import SQLiteStore
 from qit4n.cli.up import applications
+from qit4n.keys import combination
 from qit4n.keys.store import ChunkRecord, Put
 from qit4n.network.file import load
 from qit4n.network.generate import to_yaml
-from qit4n.network.model import Network
+from qit4n.network.model import Network, Trust
+from qit4n.pools.knowledge import Knowledge
 
 BASE_PORT = 29200
 CONNECTIONS = 64
@@ -102,7 +104,17 @@ def _prepare(state: Path, stock_bytes: int) -> Network:
 
 def _chunk(name: str) -> ChunkRecord:
     material = os.urandom(CHUNK_BYTES)
-    return ChunkRecord(key=name, chunk=name, source="east", destination="west", material=material)
+    knowledge = Knowledge(paths=(("east", "west"),), threshold=1, combined=combination.NAME)
+    return ChunkRecord(
+        key=name,
+        chunk=name,
+        source="east",
+        destination="west",
+        material=material,
+        trust=Trust(),
+        knowledge=knowledge,
+        relayed_at=time.time(),
+    )
 
 
 def _store_key(state: Path, site: str) -> bytes:

@@ -18,16 +18,22 @@ from qit4n.network.model import Application, Demand, Network, Site
 
 @pytest.fixture(scope="session")
 def network():
-    """Two sites; three applications that may share keys with each other, and one that may not."""
+    """Two sites; applications of A that may share keys (dave and frank with alice only), eve who may not, zoe of B."""
     return Network(
         qit4n=1,
         name="conformance",
         sites=(Site(id="A"), Site(id="B")),
-        applications=tuple(Application(id=one, site="A") for one in ("alice", "bob", "carol", "eve")),
+        applications=(
+            *(Application(id=one, site="A") for one in ("alice", "bob", "carol", "dave", "eve", "frank")),
+            Application(id="zoe", site="B"),
+        ),
         demands=(
             Demand(between=("alice", "bob")),
             Demand(between=("alice", "carol")),
             Demand(between=("bob", "carol")),
+            Demand(between=("alice", "dave")),
+            Demand(between=("alice", "frank")),
+            Demand(between=("alice", "zoe")),
         ),
     )
 
@@ -69,8 +75,8 @@ class Supply:
 class KME:
     """A running server, and a way to call it."""
 
-    def __init__(self, network, state, port, supply):
-        self.network, self.state, self.port, self.supply = network, state, port, supply
+    def __init__(self, state, port, supply, check_revoked):
+        self.state, self.port, self.supply, self.check_revoked = state, port, supply, check_revoked
         self.url = f"https://127.0.0.1:{port}"
 
     def files(self, who):
@@ -141,7 +147,7 @@ def kme(network, state):
         return await http014.serve("127.0.0.1", 0, credentials, supply.ask, network=network.name)
 
     server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
-    yield KME(network, state, server.port, supply)
+    yield KME(state, server.port, supply, credentials.check)
     asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)

@@ -158,7 +158,9 @@ class KeyNet:
             table = ck.RelayTable(
                 version=1,
                 pools=tuple(
-                    ck.PoolOrder(peer=one[-1], path=one, target_bits=target_bits) for one in paths if one[0] == path[0]
+                    ck.PoolOrder(peer=one[-1], paths=(one,), target_bits=target_bits)
+                    for one in paths
+                    if one[0] == path[0]
                 ),
             )
             self.do(path[0], self.managers[path[0]].order(table, self.now))

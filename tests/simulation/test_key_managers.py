@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from qit4n.errors import ProtocolError
 from qit4n.keys.store import ChunkRecord, HeldKeysRecord, SlabRecord
-from qit4n.network.model import Policies
+from qit4n.network.model import Policies, Trust
 from qit4n.refpoints import ak, kx
 
 FORTH = ("A", "B", "C", "D")
@@ -75,9 +75,9 @@ def test_several_slaves_at_several_sites_share_one_key(net):
 
 def test_empty_pool_refuses_and_consumes_nothing(net):
     """More key than is ready: refused whole, the rest can still be had."""
-    ready = net.managers["A"].pools.available_bytes("D")
+    ready = net.managers["A"].pools.available_bytes("D", Trust())
     assert net.get("app-a", "app-d", number=128, size=4096).reason == "no-key"
-    assert net.managers["A"].pools.available_bytes("D") == ready
+    assert net.managers["A"].pools.available_bytes("D", Trust()) == ready
 
 
 def test_what_no_demand_names_is_denied(keynet):
@@ -118,7 +118,7 @@ def test_no_byte_of_a_link_is_used_twice(net):
 
 
 def test_conservation_of_bits_on_a_link(net):
-    """Key received at Kq-1 is what is held plus what relays and salts (64 bytes a slab, two slabs a block) paid."""
+    """Key received at Kq-1 is what is held plus what relays and salts (64 bytes a slab, chunk and share) paid."""
     net.tick()
     kma = net.managers["A"].kma
     held = sum(stock.total_bytes for stock in kma.stocks.values())
@@ -126,7 +126,7 @@ def test_conservation_of_bits_on_a_link(net):
     back = sum(pool.relayed_bytes for pool in net.managers["D"].pools.outgoing.values())
     chunks = len(net.stores["D"].load(ChunkRecord))
     assert chunks > 4
-    assert held == 8 * 4096 - relayed - back - 32 * chunks - 8 * 2 * 64
+    assert held == 8 * 4096 - relayed - back - (32 + 2 * 64) * chunks - 8 * 2 * 64
 
 
 def test_the_account_of_a_link_survives_a_crash(net):
@@ -145,7 +145,7 @@ def test_trusted_sites_are_recorded_with_the_key(net):
     chunks = net.stores["D"].load(ChunkRecord)
     mine = [chunk for chunk in chunks if chunk.source == "A"]
     assert mine
-    assert all(chunk.trusted == ("B", "C") for chunk in mine)
+    assert all(chunk.knowledge.paths == (FORTH,) for chunk in mine)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -210,7 +210,7 @@ def test_altered_relay_is_refused_and_the_next_one_works(net):
     flipped = bytes([altered.ciphertext[0] ^ 1]) + altered.ciphertext[1:]
     queue[found[0]] = replace(altered, ciphertext=flipped)
     net.settle()
-    assert altered.chunk not in net.managers["A"].pools.outgoing["D"].ready
+    assert altered.chunk not in net.managers["A"].pools.outgoing["D", Trust()].ready
     assert altered.chunk not in {chunk.chunk for chunk in net.stores["D"].load(ChunkRecord)}
     net.tick()
     got = net.keys_of(net.get("app-a", "app-d"))
@@ -275,10 +275,10 @@ def test_byzantine_peer_cannot_void_what_it_does_not_share(net):
 @pytest.mark.parametrize(
     "message",
     [
-        kx.RelayKey(chunk="c", path=("Z", "A", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
-        kx.RelayKey(chunk="c", path=("A", "B", "A"), link="ab", spans=(), ciphertext=b"", tag=b""),
-        kx.RelayKey(chunk="c", path=("C", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
-        kx.RelayKey(chunk="c", path=(), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", share=1, path=("Z", "A", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", share=1, path=("A", "B", "A"), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", share=1, path=("C", "B"), link="ab", spans=(), ciphertext=b"", tag=b""),
+        kx.RelayKey(chunk="c", share=1, path=(), link="ab", spans=(), ciphertext=b"", tag=b""),
         kx.OfferSlab(link="bc", slab="x", digest=b"", owner="B"),
         kx.OfferSlab(link="nowhere", slab="x", digest=b"", owner="B"),
     ],
@@ -293,7 +293,7 @@ def test_senseless_messages_are_refused_and_change_nothing(net, message):
 
 def test_a_notice_that_does_not_fit_is_refused(net):
     """A supply notice for applications of others, or with a mask of the wrong length, holds no key."""
-    got = net.managers["A"].pools.cut("D", 32)[0]
+    got = net.managers["A"].pools.cut("D", 32, Trust())[0]
     spans = tuple(kx.Span(slab=slab, offset=offset, length=length) for slab, offset, length in got.spans)
     for master, slaves, mask in (("app-b", ("app-d",), b""), ("app-a", ("app-c",), b""), ("app-a", ("app-d",), b"x")):
         notice = kx.NotifySupply(batch=bytes(12), master=master, slaves=slaves, size=32, spans=spans, mask=mask)
@@ -309,9 +309,9 @@ def test_a_lost_connection_refuses_at_once_and_cuts_nothing_more(net):
     net.queues["A", "D"].clear()
     net.do("A", net.managers["A"].disconnected("D"))
     assert net.answers[net.number].reason == "not-ready"
-    ready = net.managers["A"].pools.available_bytes("D")
+    ready = net.managers["A"].pools.available_bytes("D", Trust())
     assert net.get("app-a", "app-d").reason == "not-ready"
-    assert net.managers["A"].pools.available_bytes("D") == ready
+    assert net.managers["A"].pools.available_bytes("D", Trust()) == ready
     net.do("A", net.managers["A"].connected("D", net.now))
     net.settle()
     assert len(net.keys_of(net.get("app-a", "app-d"))) == 1

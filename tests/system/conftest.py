@@ -16,6 +16,21 @@ import pytest
 
 from qit4n.service.client import KMEClient
 
+THREE_SITES = """
+qit4n: 1
+name: three-sites
+sites: [{id: a}, {id: b}, {id: c}]
+modules:
+  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 50000}
+links:
+  - {id: ab, ends: [a, b], medium: {length_km: 5, loss_db: 1}, module: near}
+  - {id: bc, ends: [b, c], medium: {length_km: 5, loss_db: 1}, module: near}
+applications: [{id: app-a, site: a}, {id: app-b, site: b}, {id: app-c, site: c}]
+demands:
+  - {between: [app-a, app-c], pool_bits: 262144}
+  - {between: [app-a, app-b], pool_bits: 262144}
+"""
+
 
 def free_base_port(count):
     """A base port below the ephemeral range with ``count`` free ports after it."""
@@ -140,3 +155,11 @@ def start(tmp_path):
 def command():
     """Run one command of qit: ``command("check", "file.yaml")``."""
     return qit
+
+
+@pytest.fixture
+def three_sites(tmp_path):
+    """File of a chain a-b-c of short links with an application at each site; keys between a and c are relayed by b."""
+    file = tmp_path / "three-sites.yaml"
+    file.write_text(THREE_SITES, encoding="utf-8")
+    return file

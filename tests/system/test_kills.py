@@ -22,21 +22,6 @@ KILLS = int(os.environ.get("KILLS", "25"))
 SEED = int(os.environ.get("SEED", "1"))
 RECOVERY_LIMIT_S = 30.0
 
-THREE_SITES = """
-qit4n: 1
-name: three-sites
-sites: [{id: a}, {id: b}, {id: c}]
-modules:
-  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 50000}
-links:
-  - {id: ab, ends: [a, b], medium: {length_km: 5, loss_db: 1}, module: near}
-  - {id: bc, ends: [b, c], medium: {length_km: 5, loss_db: 1}, module: near}
-applications: [{id: app-a, site: a}, {id: app-b, site: b}, {id: app-c, site: c}]
-demands:
-  - {between: [app-a, app-c], pool_bits: 262144}
-  - {between: [app-a, app-b], pool_bits: 262144}
-"""
-
 
 class Traffic:
     """One thread that gets keys as a master; some are fetched at once, some twice, the rest is left for the end."""
@@ -98,11 +83,9 @@ def processes(network):
     return found
 
 
-def test_kills_under_load_lose_no_acknowledged_key(start, tmp_path):
+def test_kills_under_load_lose_no_acknowledged_key(start, three_sites):
     """Any process, any moment: no key twice, no unequal copies, every acknowledged key is there afterwards."""
-    file = tmp_path / "three-sites.yaml"
-    file.write_text(THREE_SITES, encoding="utf-8")
-    network = start(file)
+    network = start(three_sites)
     dice, times = random.Random(SEED), []
     pairs = (("app-a", "app-c"), ("app-c", "app-a"), ("app-a", "app-b"), ("app-b", "app-a"))
     traffic = [Traffic(network, *pair, SEED + number) for number, pair in enumerate(pairs)]

@@ -16,8 +16,8 @@ def test_every_pair_of_sites_gets_equal_keys_also_over_three_hops(start):
         assert network.fetch(slave, master, *got) == got
 
     def far_pairs_have_paths(status):
-        paths = {(pool["source"], pool["destination"]): pool["path"] for pool in status["pools"]}
-        return len(paths["FRM", "STP"]) >= 4 and len(paths["STP", "FRM"]) >= 4
+        paths = {(pool["source"], pool["destination"]): pool["paths"] for pool in status["pools"]}
+        return all(paths[pair] and len(paths[pair][0]) >= 4 for pair in (("FRM", "STP"), ("STP", "FRM")))
 
     network.wait_for(far_pairs_have_paths, "key on the three hops between Forum and St. Poelten")
     status = network.wait_for(lambda one: all(link["blocks"] >= 1 for link in one["links"]), "a block on each link")

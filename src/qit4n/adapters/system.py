@@ -1,8 +1,14 @@
 """The machine: clock, entropy, memory."""
 
+import ctypes
 import os
+import resource
+import sys
 import time
 from pathlib import Path
+
+PR_SET_DUMPABLE = 4
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
 class SystemClock:
@@ -29,3 +35,20 @@ def memory_bytes() -> int:
     except (OSError, ValueError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def protect_memory() -> str:
+    """Keep the memory of this process off disks, as far as the system allows; a sentence for the log.
+
+    No core dumps and no reading by other processes of the user (Linux ``PR_SET_DUMPABLE``). Pages are locked
+    (``mlockall``) where the limit on locked memory is not in the way: with a small limit later allocations would fail.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if not sys.platform.startswith("linux"):
+        return "no core dumps; memory is not locked: only Linux is supported"
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    unlimited = os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if unlimited and libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0:
+        return "memory is locked; no core dumps"
+    return "no core dumps; memory is not locked: make the limit of locked memory unlimited, or turn swap off"

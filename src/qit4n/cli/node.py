@@ -1,13 +1,17 @@
 """``qit node``: run one site of a network."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from qit4n.adapters.system import protect_memory
 from qit4n.errors import UnknownNetworkError
 from qit4n.node.processes import log_to_standard_error, network_of, run_until_stopped, state_directory
 from qit4n.node.site import SiteProcess
+
+log = logging.getLogger(__name__)
 
 
 def node(
@@ -22,6 +26,7 @@ def node(
     if site not in {one.id for one in network.sites}:
         names = ", ".join(one.id for one in network.sites)
         raise UnknownNetworkError(f"network {network.name} has no site {site}; its sites: {names}")
+    log.info("%s", protect_memory())
     run_until_stopped(_run(SiteProcess(network, site, directory)), supervised=supervised)
 
 

@@ -94,13 +94,16 @@ def sites_table(report: mc.NetworkStatus) -> Table:
 
 
 def pools_table(report: mc.NetworkStatus) -> Table:
-    """End-to-end pools: what is ready, over which path."""
+    """End-to-end pools: what is ready, over which paths, and how the key is shared over them."""
     table = _table("End-to-end pools", ("from - to",))
     for name in ("ready", "target", "supplied"):
         table.add_column(name, justify="right")
-    table.add_column("path")
+    table.add_column("paths")
+    table.add_column("trust")
     for pool in report.pools:
-        path = "-".join(pool.path) if pool.path else Text("no path with key", style="yellow")
+        paths = ", ".join("-".join(path) for path in pool.paths) or Text(pool.last_refusal, style="yellow")
         ready, target = bits_text(pool.ready_bits), bits_text(pool.target_bits)
-        table.add_row(f"{pool.source} - {pool.destination}", ready, target, bits_text(pool.supplied_bits), path)
+        table.add_row(
+            f"{pool.source} - {pool.destination}", ready, target, bits_text(pool.supplied_bits), paths, pool.trust
+        )
     return table

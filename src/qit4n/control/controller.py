@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 from qit4n.control import alarms, routing
 from qit4n.errors import ProtocolError
-from qit4n.network.model import Demand, Network
+from qit4n.network.model import Demand, Network, Trust
 from qit4n.refpoints import ck, mc
+
+SHARE_OF_STOCK = 0.25
+PoolKey = tuple[str, str, Trust]
+Stock = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,21 @@ class Controller:
     def tables(self, now: float) -> dict[str, ck.RelayTable]:
         """The orders for each site that is up, from the stock it reported."""
         self._version += 1
-        live = tuple(site.id for site in self._network.sites if self.up(site.id, now))
-        found = routing.paths(live, self._stock(live))
-        return {site: self._table(site, found) for site in live}
+        live, stock = self._live_graph(now)
+        routes = self._routes(live, stock)
+        return {site: self._table(site, routes, stock) for site in live}
 
-    def _stock(self, live: tuple[str, ...]) -> dict[tuple[str, str], float]:
-        stock: dict[tuple[str, str], float] = {}
+    def _routes(self, live: tuple[str, ...], stock: Stock) -> dict[PoolKey, routing.Paths]:
+        """The paths of every pool between sites that are up."""
+        cheapest = routing.paths(live, stock)
+        return {
+            (source, peer, trust): routing.paths_for(trust, source, peer, cheapest, stock)
+            for source, peer, trust in self._targets
+            if source in live and peer in live
+        }
+
+    def _stock(self, live: tuple[str, ...]) -> Stock:
+        stock: Stock = {}
         for site in live:
             for link in self._reports[site].links:
                 if link.peer in live:
@@ -60,24 +73,32 @@ class Controller:
                     stock[pair] = max(stock.get(pair, 0.0), link.sendable_bits)
         return stock
 
-    def _table(self, site: str, found: Mapping[tuple[str, str], tuple[str, ...]]) -> ck.RelayTable:
-        orders = tuple(
-            ck.PoolOrder(peer=peer, path=found.get((source, peer), ()), target_bits=bits)
-            for (source, peer), bits in self._targets.items()
-            if source == site
-        )
-        return ck.RelayTable(version=self._version, pools=orders)
+    def _table(self, site: str, routes: Mapping[PoolKey, routing.Paths], stock: Stock) -> ck.RelayTable:
+        orders = []
+        for (source, peer, trust), bits in self._targets.items():
+            if source == site:
+                paths = routes.get((source, peer, trust), ())
+                order = ck.PoolOrder(
+                    peer=peer,
+                    paths=paths,
+                    target_bits=bits,
+                    trust=trust,
+                    reason="" if paths else routing.why_none(trust, source, peer),
+                    most_bits=int(routing.least_stock(paths, stock) * SHARE_OF_STOCK),
+                )
+                orders.append(order)
+        return ck.RelayTable(version=self._version, pools=tuple(orders))
 
     def status(self, now: float) -> mc.NetworkStatus:
         """The state of the whole network."""
         self._alarms = alarms.update(self._alarms, self._network, self._reports, self._heard, now)
-        found = routing.paths(*self._live_graph(now))
+        routes = self._routes(*self._live_graph(now))
         return mc.NetworkStatus(
             network=self._network.name,
             at=now,
             sites=tuple(self._site_status(site.id, now) for site in self._network.sites),
             links=tuple(self._link_status(link.id, link.ends, now) for link in self._network.links),
-            pools=tuple(self._pool_status(pair, bits, found) for pair, bits in self._targets.items()),
+            pools=tuple(self._pool_status(pool, bits, routes.get(pool, ())) for pool, bits in self._targets.items()),
             alarms=tuple(self._alarms.values()),
         )
 
@@ -91,7 +112,7 @@ class Controller:
         known = self._link_report(link.ends[0], link.id)
         return mc.AccountStatus(link=link.id, ends=link.ends, account=known.account if known else None)
 
-    def _live_graph(self, now: float) -> tuple[tuple[str, ...], dict[tuple[str, str], float]]:
+    def _live_graph(self, now: float) -> tuple[tuple[str, ...], Stock]:
         live = tuple(site.id for site in self._network.sites if self.up(site.id, now))
         return live, self._stock(live)
 
@@ -135,30 +156,31 @@ class Controller:
             detail=module.detail if module else "",
         )
 
-    def _pool_status(
-        self, pair: tuple[str, str], target_bits: int, found: Mapping[tuple[str, str], tuple[str, ...]]
-    ) -> mc.PoolStatus:
-        source, destination = pair
+    def _pool_status(self, key: PoolKey, target_bits: int, paths: routing.Paths) -> mc.PoolStatus:
+        source, destination, trust = key
         report = self._reports.get(source)
-        pool = next((one for one in report.pools if one.peer == destination), None) if report else None
+        pools = report.pools if report else ()
+        pool = next((one for one in pools if (one.peer, one.trust) == (destination, trust)), None)
+        refusal = pool.last_refusal if pool else ""
         return mc.PoolStatus(
             source=source,
             destination=destination,
+            trust=str(trust),
             ready_bits=pool.ready_bits if pool else 0,
             target_bits=target_bits,
-            path=found.get(pair, ()),
+            paths=paths,
             supplied_bits=pool.supplied_bits if pool else 0,
-            last_refusal=pool.last_refusal if pool else "",
+            last_refusal=refusal if paths else refusal or routing.why_none(trust, source, destination),
         )
 
 
-def _targets(network: Network) -> dict[tuple[str, str], int]:
-    """Bits to keep ready per ordered pair of different sites: the sum of the demands between them."""
-    targets: dict[tuple[str, str], int] = {}
+def _targets(network: Network) -> dict[PoolKey, int]:
+    """Bits to keep ready per pool: the sum of the demands between its sites under its trust policy."""
+    targets: dict[PoolKey, int] = {}
     for demand in network.demands:
         for source, destination in _directions(network, demand):
-            pair = (source, destination)
-            targets[pair] = targets.get(pair, 0) + demand.pool_bits
+            pool = (source, destination, demand.trust)
+            targets[pool] = targets.get(pool, 0) + demand.pool_bits
     return targets
 
 

@@ -1,16 +1,23 @@
-"""Routing control (ITU-T Y.3804): the path of a key relay, by available key.
+"""Routing control (ITU-T Y.3804): the paths of key relays, by available key.
 
 The cost of a hop is 1 plus a penalty that grows as its stock shrinks, so a path is short where key is plentiful
-and goes around where it is scarce. A hop that cannot pay for one relay unit is no hop.
+and goes around where it is scarce. A hop that cannot pay for one relay unit is no hop. A trust policy that wants
+several paths gets node-disjoint ones, together the cheapest; fewer than it needs are none.
 """
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-RELAY_UNIT_BITS = 8 * (128 + 32)
+from qit4n.network.disjoint import disjoint_paths
+from qit4n.network.model import Trust
+
+Paths = tuple[tuple[str, ...], ...]
+
+RELAY_UNIT_BITS = 8 * (128 + 128 + 32)  # smallest chunk, its salts and a tag key
 SCARCITY_BITS = 64.0 * RELAY_UNIT_BITS
 
 
@@ -58,3 +65,41 @@ def _walk_back(before: "np.ndarray[tuple[int], np.dtype[np.int32]]", source: int
             return []
         path.append(previous)
     return path[::-1]
+
+
+def paths_for(
+    trust: Trust,
+    source: str,
+    destination: str,
+    cheapest: Mapping[tuple[str, str], tuple[str, ...]],
+    stock_bits: Mapping[tuple[str, str], float],
+) -> Paths:
+    """The paths over which shares go from one site to another, none if there are fewer than the policy needs.
+
+    Args:
+        trust: how many paths, and which site is the centre: it may be on none of them.
+        source: first site.
+        destination: last site.
+        cheapest: what :func:`paths` found.
+        stock_bits: as there.
+    """
+    closed = [trust.centre] if trust.centre else []
+    if trust.paths == 1 and not closed:
+        path = cheapest.get((source, destination))
+        return (path,) if path else ()
+    costs = {hop: hop_cost(stock) for hop, stock in stock_bits.items()}
+    hops = {hop: cost for hop, cost in costs.items() if np.isfinite(cost)}
+    found = disjoint_paths(hops, source, destination, trust.paths, closed)
+    return found if len(found) >= trust.shares_needed else ()
+
+
+def why_none(trust: Trust, source: str, destination: str) -> str:
+    """What is missing when :func:`paths_for` found nothing."""
+    if trust.shares_needed == 1:
+        return f"no path with key from {source} to {destination}"
+    return f"fewer than {trust.shares_needed} node-disjoint paths with key from {source} to {destination}"
+
+
+def least_stock(paths: Paths, stock_bits: Mapping[tuple[str, str], float]) -> float:
+    """The least stock of a hop of the paths, 0 without paths."""
+    return min((stock_bits[hop] for path in paths for hop in itertools.pairwise(path)), default=0.0)

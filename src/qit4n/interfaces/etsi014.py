@@ -11,7 +11,9 @@ What the document leaves open is decided so (the number is that of the rule; whe
 - A7 wrong types and values below 1 are 400; ``true`` and ``1.0`` are no integers; ``null`` is as if the member were
   absent; unknown members are ignored.
 - A8 a POST without a body asks for the defaults; the body of a GET is ignored.
-- A9 optional extensions are ignored and named in ``key_container_extension`` of a 200.
+- A9 optional extensions are ignored and named in ``key_container_extension`` of a 200, but for ``trusted_sites: true``:
+  over which sites the keys went then stands there. The mandatory extension that is met, or refused with the fixed
+  message, is ``disjoint_paths: k``: sites of k disjoint paths would have to conspire.
 - A10 ``details`` of an Error is an array of objects.
 - A11 a 401 carries an Error too.
 - A12 an unknown slave is 400, a pair that is not allowed 401.
@@ -27,7 +29,7 @@ The example of clause 6.4 puts the slave into the path of Get key with key IDs; 
 master there, and the error says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -49,11 +51,16 @@ MANDATORY_MESSAGE = "not all extension_mandatory parameters are supported"
 OPTIONAL_MESSAGE = "not all extension_optional request options handled"
 NOT_FOUND_MESSAGE = "one or more keys specified are not found on KME"
 
+FIXED_MESSAGES = {"unknown-key": NOT_FOUND_MESSAGE, "too-few-paths": MANDATORY_MESSAGE}
+TRUSTED, DISJOINT = "trusted_sites", "disjoint_paths"
+MANDATORY = (DISJOINT,)
+
 STATUS = {
     "unknown-application": 400,
     "self-pair": 400,
     "bad-request": 400,
     "unknown-key": 400,
+    "too-few-paths": 400,
     "too-many-slaves": 400,
     "not-allowed": 401,
     "too-many-requests": 429,
@@ -151,12 +158,24 @@ def _get_key(caller: str, slave: str, members: dict[str, Any]) -> Parsed:
     if len(set(slaves)) != len(slaves):
         raise KeyRequestError(400, "a slave SAE ID is given twice")
     mandatory = _extensions(members, "extension_mandatory")
-    if mandatory:
-        details = tuple({"extension_mandatory_unsupported": name} for name in mandatory)
-        raise KeyRequestError(400, MANDATORY_MESSAGE, details)
-    ignored = _extensions(members, "extension_optional")
-    request = ak.GetKeys(master=caller, slaves=slaves, number=number, size=size)
+    unsupported = [(name, value) for name, value in mandatory if name not in MANDATORY]
+    if unsupported:
+        raise KeyRequestError(400, MANDATORY_MESSAGE, _unsupported(name for name, _ in unsupported))
+    optional = _extensions(members, "extension_optional")
+    request = ak.GetKeys(
+        master=caller,
+        slaves=slaves,
+        number=number,
+        size=size,
+        disjoint_paths=max((_integer({name: value}, name, 1) for name, value in mandatory), default=1),
+        tell_trusted=any(name == TRUSTED and value is True for name, value in optional),
+    )
+    ignored = tuple(name for name, value in optional if name != TRUSTED or value is not True)
     return Parsed(request=request, ignored=ignored)
+
+
+def _unsupported(names: Iterable[str]) -> tuple[dict[str, str], ...]:
+    return tuple({"extension_mandatory_unsupported": name} for name in names)
 
 
 def _integer(members: dict[str, Any], name: str, default: int) -> int:
@@ -184,12 +203,12 @@ def _texts(members: dict[str, Any], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _extensions(members: dict[str, Any], name: str) -> tuple[str, ...]:
+def _extensions(members: dict[str, Any], name: str) -> tuple[tuple[str, Any], ...]:
     value = members.get(name)
     found = [value] if isinstance(value, dict) else _list(members, name)
     if not all(isinstance(one, dict) for one in found):
         raise KeyRequestError(400, f"{name} shall be an array of objects")
-    return tuple(key for one in found for key in one)
+    return tuple(pair for one in found for pair in one.items())
 
 
 def _get_key_with_ids(caller: str, master: str, members: dict[str, Any], *, single: bool) -> ak.GetKeysByID:
@@ -223,12 +242,22 @@ def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, b
         return format_refusal(reply)
     if isinstance(reply, ak.SupplyStatus):
         return 200, msgspec.json.encode(_status(reply))
-    keys = format_keys(reply.batches)
-    if not ignored:
+    keys, extension = format_keys(reply.batches), _container_extension(reply, ignored)
+    if not extension:
         return 200, b'{"keys":%b}' % keys
-    details = [{"extension_optional_unhandled": name} for name in ignored]
-    extension = msgspec.json.encode({"message": OPTIONAL_MESSAGE, "details": details})
-    return 200, b'{"keys":%b,"key_container_extension":%b}' % (keys, extension)
+    return 200, b'{"keys":%b,"key_container_extension":%b}' % (keys, msgspec.json.encode(extension))
+
+
+def _container_extension(reply: ak.SuppliedKeys, ignored: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if ignored:
+        found["message"] = OPTIONAL_MESSAGE
+        found["details"] = [{"extension_optional_unhandled": name} for name in ignored]
+    if reply.knowledge is not None:
+        found[TRUSTED] = [
+            {"shares": one.between, "needed": one.threshold, "combined": one.combined} for one in reply.knowledge
+        ]
+    return found
 
 
 def _status(reply: ak.SupplyStatus) -> dict[str, Any]:
@@ -254,7 +283,9 @@ def methods_of(path: str) -> tuple[str, ...]:
 
 def format_refusal(refused: ak.Refused) -> tuple[int, bytes]:
     """Status and Error object of a refusal by the key manager."""
-    message = NOT_FOUND_MESSAGE if refused.reason == "unknown-key" else refused.text
+    message = FIXED_MESSAGES.get(refused.reason, refused.text)
+    if refused.reason == "too-few-paths":
+        return format_error(KeyRequestError(400, message, _unsupported([DISJOINT])))
     details = tuple({"key_ID": format_uuid(key_id)} for key_id in refused.key_ids)
     return format_error(KeyRequestError(STATUS[refused.reason], message, details))
 

@@ -107,7 +107,26 @@ class Access:
         if size_bits % 8 or not policies.min_key_size_bits <= size_bits <= policies.max_key_size_bits:
             text = f"size {size_bits} is not in {policies.min_key_size_bits}..{policies.max_key_size_bits}"
             return ak.Refused(reason="bad-request", text=text)
+        return self._refuse_trust(request)
+
+    def _refuse_trust(self, request: ak.GetKeys) -> ak.Refused | None:
+        """A refusal if a key for all slaves would be known to more sites than one of the demands allows."""
+        trusts = {str(self._directory.trust(request.master, slave)) for slave in request.slaves}
+        if len(trusts) > 1:
+            text = f"the demands of these slaves differ in trust ({'; '.join(sorted(trusts))}); ask for each alone"
+            return ak.Refused(reason="bad-request", text=text)
+        provided = self._paths_provided(request)
+        if provided < request.disjoint_paths:
+            text = f"{request.disjoint_paths} disjoint paths asked, the demand provides {provided}"
+            return ak.Refused(reason="too-few-paths", text=text)
         return None
+
+    def _paths_provided(self, request: ak.GetKeys) -> int:
+        """How many disjoint paths would have to be broken; without any site on the way more than anybody asks."""
+        sites = self._directory.sites
+        if all(sites[slave] == self._site for slave in request.slaves):
+            return request.disjoint_paths
+        return min(self._directory.trust(request.master, slave).shares_needed for slave in request.slaves)
 
     def plausible(self, peer: str, master: str, slaves: Iterable[str]) -> bool:
         """Whether another site may say that ``master`` shares keys with these slaves, who are here."""

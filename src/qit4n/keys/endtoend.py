@@ -1,252 +1,302 @@
 """End-to-end pools: key that two sites share, filled by relay before an application asks.
 
-Each pool has a source, which draws the key, relays it and cuts from it, and a destination, which follows. A
-chunk counts as ready only when the destination holds it durably. When a connection opens, both agree on what they
-hold (``keys/synchronise.py``), and both forget what the other does not know.
+Each pool has a source, which draws the key and cuts from it, a destination, which follows, and a trust policy. The way
+of a chunk: the source splits it into shares and relays one over each disjoint path; the destination holds them and says
+their digests (``keys/incoming.py``); when enough are unaltered the source says of which to make the chunk; it is ready
+when the destination holds it durably. Both ends XOR it with bytes of an ML-KEM secret (``keys/combination.py``).
+
+When a connection opens, both agree on what they hold (``keys/synchronise.py``), and both forget what the other does not
+know. For that a chunk begins with a salt of its own, which is never used as key.
 """
 
-from dataclasses import dataclass, field
+import hmac
 
 from qit4n.entropy import Entropy, new_id
-from qit4n.errors import OutOfKeyError
-from qit4n.keys.relay import Arrived, Relay
+from qit4n.keys import combination, sharing
+from qit4n.keys.epochs import Epoch, Epochs
+from qit4n.keys.incoming import IncomingPools, share_name
+from qit4n.keys.outgoing import SALTS_BYTES, Flight, OutgoingPool, Path
+from qit4n.keys.relay import Relay
+from qit4n.keys.spending import erase_chunk, spend, void
 from qit4n.keys.step import Send, Step
-from qit4n.keys.store import ChunkRecord, Erase, HeadRecord, Put, Write
+from qit4n.keys.store import ChunkRecord, HeadRecord, Put
 from qit4n.keys.synchronise import compare, states
-from qit4n.pools.keypool import Cut, KeyPool
+from qit4n.keys.transit import RELAY_LIMIT_S, Route
+from qit4n.network.model import Trust
+from qit4n.pools.digest import SALT_BYTES, digest
+from qit4n.pools.keypool import Cut
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import ck, kx
-
-SMALLEST_CHUNK_BYTES, LARGEST_CHUNK_BYTES = 128, 1024
-CHUNKS_IN_FLIGHT = 8
-RELAY_LIMIT_S = 10.0
-BACK_OFF_S = 0.5
-
-
-@dataclass
-class Flight:
-    """A chunk on its way."""
-
-    material: bytes
-    path: tuple[str, ...]
-    sent_at: float
-
-
-@dataclass
-class OutgoingPool:
-    """A pool of which this site is the source."""
-
-    peer: str
-    ready: KeyPool = field(default_factory=KeyPool)
-    in_flight: dict[str, Flight] = field(default_factory=dict)
-    path: tuple[str, ...] = ()
-    target_bytes: int = 0
-    not_before: float = 0.0
-    last_refusal: str = ""
-    relayed_bytes: int = 0
-    supplied_bytes: int = 0
-
-    @property
-    def coming_bytes(self) -> int:
-        """Bytes that are ready or on their way."""
-        return self.ready.available_bytes + sum(len(flight.material) for flight in self.in_flight.values())
-
-    @property
-    def chunk_bytes(self) -> int:
-        """Size of the next chunk: small while the pool is empty, so that the first keys come soon."""
-        wanted = max(self.ready.available_bytes, SMALLEST_CHUNK_BYTES) // 32 * 32
-        return min(wanted, LARGEST_CHUNK_BYTES)
 
 
 class EndToEndPools:
-    """All pools of one site, as source and as destination."""
+    """All pools of one site, as source and (:attr:`incoming`) as destination."""
 
     def __init__(
         self,
         site: str,
         relay: Relay,
         entropy: Entropy,
+        epochs: Epochs,
+        *,
+        combine: bool,
+        max_age_s: float = 0.0,
         chunks: tuple[ChunkRecord, ...] = (),
         heads: dict[str, int] | None = None,
     ) -> None:
-        """Start with the chunks and heads of the store."""
+        """Start with the chunks and heads of the store; ``combine`` chunks with ML-KEM secrets, or not at all."""
         self.site = site
+        self.incoming = IncomingPools(site, epochs)
         self._relay = relay
         self._entropy = entropy
-        self.outgoing: dict[str, OutgoingPool] = {}
-        self._incoming: dict[str, KeyPool] = {}
+        self._epochs = epochs
+        self._combine = combine
+        self._max_age_s = max_age_s
+        self.outgoing: dict[tuple[str, Trust], OutgoingPool] = {}
+        self._uncombined: list[str] = []
         for chunk in chunks:
-            mine = chunk.source == site
-            pool = self._out(chunk.destination).ready if mine else self._in(chunk.source)
-            pool.add(chunk.chunk, chunk.material, (heads or {}).get(chunk.key, 0))
+            self._load(chunk, (heads or {}).get(chunk.key, SALT_BYTES))
 
-    def _out(self, peer: str) -> OutgoingPool:
-        return self.outgoing.setdefault(peer, OutgoingPool(peer))
+    def _load(self, chunk: ChunkRecord, head: int) -> None:
+        """Chunks from before the policy asked for combination are not used any more."""
+        if chunk.source != self.site:
+            self.incoming.pool(chunk.source).add(chunk.chunk, chunk.material, head, chunk.relayed_at)
+        elif self._combine and not chunk.knowledge.combined:
+            self._uncombined.append(chunk.chunk)
+        else:
+            pool = self._out(chunk.destination, chunk.trust)
+            pool.ready.add(chunk.chunk, chunk.material, head, chunk.relayed_at)
+            pool.knowledge[chunk.chunk] = chunk.knowledge
 
-    def _in(self, peer: str) -> KeyPool:
-        return self._incoming.setdefault(peer, KeyPool())
+    def _out(self, peer: str, trust: Trust) -> OutgoingPool:
+        return self.outgoing.setdefault((peer, trust), OutgoingPool(peer, trust))
+
+    def _to(self, peer: str) -> list[OutgoingPool]:
+        return [pool for pool in self.outgoing.values() if pool.peer == peer]
 
     def order(self, table: ck.RelayTable) -> None:
         """Take the controller's paths and targets; pools without an order keep their stock, unfilled."""
-        for pool in self.outgoing.values():
-            pool.path, pool.target_bytes = (), 0
-        for order in table.pools:
-            pool = self._out(order.peer)
-            pool.path, pool.target_bytes = order.path, order.target_bits // 8
+        orders = {(order.peer, order.trust): order for order in table.pools}
+        for key in orders.keys() | self.outgoing.keys():
+            self._out(*key).order(orders.get(key))
 
-    # the source's side
+    # taking
 
-    def available_bytes(self, peer: str) -> int:
+    def available_bytes(self, peer: str, trust: Trust) -> int:
         """Bytes ready for keys with applications at ``peer``."""
-        return self._out(peer).ready.available_bytes
+        return self._out(peer, trust).ready.available_bytes
 
-    def cut(self, peer: str, size: int) -> tuple[Cut, list[Write]]:
-        """Take ``size`` ready bytes; the writes make it durable.
+    def target_bytes(self, peer: str, trust: Trust) -> int:
+        """Bytes that the controller wants ready."""
+        return self._out(peer, trust).target_bytes
+
+    def cut(self, peer: str, size: int, trust: Trust) -> tuple[Cut, tuple[Knowledge, ...], Step]:
+        """Take ``size`` ready bytes; who could know them; the step makes it durable.
 
         Raises:
             OutOfKeyError: the pool holds less.
         """
-        pool = self._out(peer)
+        pool = self._out(peer, trust)
         cut = pool.ready.cut(size)
         pool.supplied_bytes += size
-        return cut, _spend(pool.ready, cut)
+        known = tuple(dict.fromkeys(pool.knowledge[chunk] for chunk, _, _ in cut.spans))
+        step = spend(pool.ready, cut)
+        for chunk in {chunk for chunk, _, _ in cut.spans if chunk not in pool.ready}:
+            del pool.knowledge[chunk]
+        return cut, known, step
+
+    # filling
 
     def fill(self, now: float) -> Step:
-        """Send chunks where pools are below target, one at a time to the pool that has the least."""
+        """Send chunks where pools are below target, one at a time to the pool that has the least.
+
+        In bytes, not in shares of the target: scarce key goes to all alike, large pools get what small ones leave.
+        """
         step = Step()
-        open_ = [pool for pool in self.outgoing.values() if pool.path and now >= pool.not_before]
+        open_ = [pool for pool in self.outgoing.values() if pool.paths and now >= pool.not_before]
         while open_:
-            pool = min(open_, key=lambda one: one.coming_bytes / max(one.target_bytes, 1))
-            may = pool.coming_bytes < pool.target_bytes and len(pool.in_flight) < CHUNKS_IN_FLIGHT
-            if not may or not self._send_chunk(pool, now, step):
+            pool = min(open_, key=lambda one: one.coming_bytes)
+            if not pool.wants_more or not self._send_chunk(pool, now, step):
                 open_.remove(pool)
         return step
 
     def _send_chunk(self, pool: OutgoingPool, now: float, step: Step) -> bool:
-        chunk, material = new_id(self._entropy), self._entropy(pool.chunk_bytes)
-        try:
-            step.extend(self._relay.send(chunk, pool.path, material))
-        except OutOfKeyError as error:
-            self._back_off(pool, str(error), now)
+        """Send one chunk; False if that cannot be now."""
+        epoch = self._epochs.sending(pool.peer, now) if self._combine else None
+        if self._combine and epoch is None:
+            step.extend(self._epochs.want(pool.peer, now))
             return False
-        pool.in_flight[chunk] = Flight(material, pool.path, now)
+        stock = {path: self._relay.sendable_bytes(path) for path in pool.paths}
+        size = pool.chunk_bytes(min(stock.values()))
+        paths = tuple(path for path in pool.paths if stock[path] >= size + SALTS_BYTES)
+        if len(paths) < pool.trust.shares_needed:
+            needed, bytes_ = pool.trust.shares_needed, size + SALTS_BYTES
+            pool.back_off(f"{self.site}: {len(paths)} of {needed} paths have {bytes_} bytes of key for a share", now)
+            return False
+        key = self._entropy(SALT_BYTES + size)
+        step.extend(self._send_shares(pool, paths, key, epoch, now))
         return True
 
-    @staticmethod
-    def _back_off(pool: OutgoingPool, reason: str, now: float) -> None:
-        pool.last_refusal = reason
-        pool.not_before = now + BACK_OFF_S
+    def _send_shares(
+        self, pool: OutgoingPool, paths: tuple[Path, ...], key: bytes, epoch: Epoch | None, now: float
+    ) -> Step:
+        trust, chunk, step = pool.trust, new_id(self._entropy), Step()
+        bodies = sharing.split(key, len(paths), trust.shares_needed, self._entropy)
+        shares = {number: self._entropy(SALT_BYTES) + body for number, body in enumerate(bodies, start=1)}
+        for (number, share), path in zip(shares.items(), paths, strict=True):
+            step.extend(self._relay.send(Route(chunk, number, path, trust.scheme, trust.centre), share))
+        pool.in_flight[chunk] = Flight(
+            material=combination.combine_with(epoch.root, chunk, key) if epoch else key,
+            digests={number: digest(share_name(chunk, number), share) for number, share in shares.items()},
+            knowledge=Knowledge(
+                paths=paths,
+                threshold=trust.shares_needed,
+                scheme=trust.scheme,
+                centre=trust.centre,
+                combined=combination.NAME if epoch else "",
+            ),
+            epoch=epoch.name if epoch else "",
+            sent_at=now,
+        )
+        return step
+
+    # answers to chunks on their way
+
+    def share_held(self, peer: str, message: kx.ShareHeld, now: float) -> Step:
+        """The destination holds a share: when enough are unaltered, ask it to make the chunk."""
+        found = self._flight(peer, message.chunk)
+        if found is None:
+            return self._unknown(peer, message.chunk)
+        pool, flight = found
+        paths = flight.knowledge.paths
+        if not 1 <= message.share <= len(paths) or message.path != paths[message.share - 1]:
+            return Step()  # not a share that was sent: somebody on the way plays another's part
+        if message.share in flight.good or message.share in flight.failed:
+            return Step()
+        if not hmac.compare_digest(message.digest, flight.digests[message.share]):
+            pool.altered[message.path] = pool.altered.get(message.path, 0) + 1
+            return self._fail(pool, message.chunk, message.share, f"share altered on {'-'.join(message.path)}", now)
+        flight.good.append(message.share)
+        if flight.asked or len(flight.good) < flight.knowledge.threshold:
+            return Step()
+        flight.asked = True
+        use = kx.UseShares(
+            chunk=message.chunk,
+            shares=tuple(flight.good),
+            trust=pool.trust,
+            knowledge=flight.knowledge,
+            epoch=flight.epoch,
+        )
+        return Step(actions=[Send(peer, use)])
+
+    def _flight(self, peer: str, chunk: str) -> tuple[OutgoingPool, Flight] | None:
+        return next(((pool, pool.in_flight[chunk]) for pool in self._to(peer) if chunk in pool.in_flight), None)
+
+    def _unknown(self, peer: str, chunk: str) -> Step:
+        known = any(chunk in pool.ready for pool in self._to(peer))
+        return Step() if known else Step(actions=[Send(peer, kx.DropChunk(chunks=(chunk,)))])
 
     def relay_done(self, peer: str, message: kx.RelayDone, now: float) -> Step:
         """The destination holds a chunk: it is ready."""
-        pool = self._out(peer)
-        flight = pool.in_flight.pop(message.chunk, None)
-        if flight is None:
-            known = message.chunk in pool.ready
-            return Step() if known else Step(actions=[Send(peer, kx.DropChunk(chunks=(message.chunk,)))])
-        pool.ready.add(message.chunk, flight.material)
-        pool.relayed_bytes += len(flight.material)
-        pool.last_refusal = ""
-        return Step(writes=[Put(_record(message.chunk, flight.path, flight.material, now))])
+        found = self._flight(peer, message.chunk)
+        if found is None or not found[1].asked:
+            return self._unknown(peer, message.chunk)
+        pool, flight = found
+        del pool.in_flight[message.chunk]
+        pool.ready.add(message.chunk, flight.material, SALT_BYTES, now)
+        pool.knowledge[message.chunk] = flight.knowledge
+        pool.relayed_bytes += flight.key_bytes
+        pool.succeed()
+        record = ChunkRecord(
+            key=message.chunk,
+            chunk=message.chunk,
+            source=self.site,
+            destination=peer,
+            material=flight.material,
+            trust=pool.trust,
+            knowledge=flight.knowledge,
+            relayed_at=now,
+        )
+        step = Step(writes=[Put(record)])
+        return step.tell("ready", message.chunk, flight.key_bytes, self.site, peer, note=str(pool.trust))
 
-    def relay_refused(self, message: kx.RelayRefused, now: float) -> Step:
-        """A node on the path had no key: try again later, with a new chunk."""
+    def relay_refused(self, peer: str, message: kx.RelayRefused, now: float) -> Step:
+        """A site on the path of a share had no key; a site that is not on it has no say."""
         for pool in self.outgoing.values():
-            if pool.in_flight.pop(message.chunk, None) is not None:
-                self._back_off(pool, f"{message.at}: {message.reason}", now)
+            flight = pool.in_flight.get(message.chunk)
+            named = dict(enumerate(flight.knowledge.paths, start=1)) if flight else {}
+            if peer in named.get(message.share, ()):
+                return self._fail(pool, message.chunk, message.share, f"{message.at}: {message.reason}", now)
         return Step()
 
+    def chunk_refused(self, peer: str, message: kx.ChunkRefused, now: float) -> Step:
+        """The destination could not make a chunk."""
+        found = self._flight(peer, message.chunk)
+        return self._give_up(found[0], (message.chunk,), message.reason, now) if found else Step()
+
+    def _fail(self, pool: OutgoingPool, chunk: str, share: int, reason: str, now: float) -> Step:
+        flight = pool.in_flight[chunk]
+        if share in flight.good or flight.asked:
+            return Step()
+        flight.failed[share] = reason
+        return self._give_up(pool, (chunk,), reason, now) if flight.hopeless else Step()
+
+    @staticmethod
+    def _give_up(pool: OutgoingPool, chunks: tuple[str, ...], reason: str, now: float) -> Step:
+        for chunk in chunks:
+            del pool.in_flight[chunk]
+        pool.back_off(reason, now)
+        return Step(actions=[Send(pool.peer, kx.DropChunk(chunks=chunks))])
+
     def expire(self, now: float) -> Step:
-        """Give up chunks that nobody answered for."""
-        step = Step()
+        """Give up chunks that nobody answered for, and those that are too old."""
+        step = Step(writes=[write for chunk in self._uncombined for write in erase_chunk(chunk)])
+        self._uncombined = []
         for pool in self.outgoing.values():
-            late = [chunk for chunk, flight in pool.in_flight.items() if now - flight.sent_at > RELAY_LIMIT_S]
-            for chunk in late:
-                del pool.in_flight[chunk]
-                self._back_off(pool, f"no answer from {pool.peer} within {RELAY_LIMIT_S:.0f} s", now)
+            late = tuple(chunk for chunk, flight in pool.in_flight.items() if now - flight.sent_at > RELAY_LIMIT_S)
             if late:
-                step.actions.append(Send(pool.peer, kx.DropChunk(chunks=tuple(late))))
+                step.extend(self._give_up(pool, late, f"no answer from {pool.peer} within {RELAY_LIMIT_S:.0f} s", now))
+            old = pool.ready.older(now - self._max_age_s) if self._max_age_s else ()
+            if old:
+                step.extend(self.lose(pool.peer, old, "it is too old"))
+                step.actions.append(Send(pool.peer, kx.DropChunk(chunks=old)))
+        self.incoming.expire(now)
+        self._relay.expire(now)
         return step
 
-    def reconcile(self, peer: str, theirs: tuple[kx.SlabState, ...]) -> Step:
-        """Agree with what the destination holds of this site's chunks."""
-        pool = self._out(peer)
-        found = compare([pool.ready], theirs)
-        step = self.lose(peer, found.void_here)
-        there = tuple(chunk for chunk in found.void_there if chunk not in pool.in_flight)
-        if there or found.void_here:
-            step.actions.append(Send(peer, kx.DropChunk(chunks=(*found.void_here, *there))))
-        step.writes += [Put(HeadRecord(key=chunk, position=pool.ready.head(chunk))) for chunk in found.moved]
-        return step
-
-    def lose(self, peer: str, chunks: tuple[str, ...]) -> Step:
-        """The destination does not hold these: nor do we any more."""
-        pool = self._out(peer).ready
-        lost = [chunk for chunk in chunks if chunk in pool]
-        for chunk in lost:
-            pool.remove(chunk)
-        return Step(writes=[write for chunk in lost for write in _erase(chunk)])
-
-    # the destination's side
-
-    def arrived(self, arrival: Arrived, now: float) -> Step:
-        """Hold a relayed chunk, then tell its source."""
-        source = arrival.path[0]
-        done = Send(source, kx.RelayDone(chunk=arrival.chunk))
-        if arrival.chunk in self._in(source):
-            return Step(actions=[done])
-        self._in(source).add(arrival.chunk, arrival.material)
-        record = _record(arrival.chunk, arrival.path, arrival.material, now)
-        return Step(writes=[Put(record)], actions=[done])
-
-    def missing(self, peer: str, slabs: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of ``slabs`` that are not held from ``peer``."""
-        return tuple(slab for slab in dict.fromkeys(slabs) if slab not in self._in(peer))
-
-    def cut_at(self, peer: str, spans: tuple[kx.Span, ...]) -> tuple[bytes, list[Write]]:
-        """Take the bytes that the source ``peer`` has cut; the writes make it durable."""
-        pool = self._in(peer)
-        cut = pool.cut_at((span.slab, span.offset, span.length) for span in spans)
-        return cut.material, _spend(pool, cut)
+    # agreement after a connection has opened
 
     def states_for(self, peer: str) -> tuple[kx.SlabState, ...]:
         """What is held here of the chunks that ``peer`` relayed."""
-        return states(self._in(peer))
+        return states(self.incoming.pool(peer))
+
+    def reconcile(self, peer: str, theirs: tuple[kx.SlabState, ...]) -> Step:
+        """Agree with what the destination holds of this site's chunks."""
+        pools = self._to(peer)
+        found = compare([pool.ready for pool in pools], theirs)
+        step = self.lose(peer, found.void_here)
+        flying = {chunk for pool in pools for chunk in pool.in_flight}
+        there = tuple(chunk for chunk in found.void_there if chunk not in flying)
+        if there or found.void_here:
+            step.actions.append(Send(peer, kx.DropChunk(chunks=(*found.void_here, *there))))
+        heads = {chunk: pool.ready.head(chunk) for pool in pools for chunk in found.moved if chunk in pool.ready}
+        step.writes += [Put(HeadRecord(key=chunk, position=head)) for chunk, head in heads.items()]
+        return step
 
     def void_with(self, peer: str) -> Step:
         """Forget all chunks from and to ``peer``: what this site holds of them may have been used."""
-        coming, going = self._in(peer).slabs, self._out(peer).ready.slabs
-        step = self.drop(peer, coming)
+        coming = self.incoming.pool(peer).slabs
+        going = tuple(chunk for pool in self._to(peer) for chunk in pool.ready.slabs)
+        step = self.incoming.drop(peer, coming)
         step.extend(self.lose(peer, going))
         step.actions = [Send(peer, kx.MissingChunks(chunks=coming)), Send(peer, kx.DropChunk(chunks=going))]
         return step
 
-    def drop(self, peer: str, chunks: tuple[str, ...]) -> Step:
-        """The source will not use what is left of these."""
-        pool = self._in(peer)
-        held = [chunk for chunk in chunks if chunk in pool]
-        for chunk in held:
-            pool.remove(chunk)
-        return Step(writes=[write for chunk in held for write in _erase(chunk)])
-
-
-def _record(chunk: str, path: tuple[str, ...], material: bytes, now: float) -> ChunkRecord:
-    return ChunkRecord(
-        key=chunk,
-        chunk=chunk,
-        source=path[0],
-        destination=path[-1],
-        material=material,
-        trusted=path[1:-1],
-        relayed_at=now,
-    )
-
-
-def _spend(pool: KeyPool, cut: Cut) -> list[Write]:
-    used_up = pool.spent(cut)
-    writes: list[Write] = [write for chunk in used_up for write in _erase(chunk)]
-    touched = dict.fromkeys(slab for slab, _, _ in cut.spans if slab not in used_up)
-    return writes + [Put(HeadRecord(key=chunk, position=pool.head(chunk))) for chunk in touched]
-
-
-def _erase(chunk: str) -> list[Write]:
-    return [Erase(ChunkRecord.kind, chunk), Erase(HeadRecord.kind, chunk)]
+    def lose(self, peer: str, chunks: tuple[str, ...], why: str = "the destination does not hold it") -> Step:
+        """The destination does not hold these: nor do we any more."""
+        step = Step()
+        for pool in self._to(peer):
+            step.extend(void(pool.ready, chunks, why))
+            for chunk in chunks:
+                pool.knowledge.pop(chunk, None)
+        return step

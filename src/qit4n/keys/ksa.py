@@ -21,6 +21,7 @@ from qit4n.keys.held import HeldKeys
 from qit4n.keys.onetimepad import xor
 from qit4n.keys.step import Answer, Send, Step
 from qit4n.keys.store import HeldKeysRecord
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import ak, kx
 
 SUPPLY_LIMIT_S = 5.0
@@ -38,12 +39,13 @@ class Supply:
     deadline: float
     sites: set[str]
     told: set[str] = field(default_factory=set)
+    knowledge: tuple[Knowledge, ...] | None = None
 
     def answer(self) -> Answer:
         """What the master gets."""
         number = len(self.values) // self.size
         keys = ak.KSAKeys(ids=ak.key_ids(self.batch, number), values=self.values, size=self.size)
-        return Answer(self.request, ak.SuppliedKeys(batches=(keys,)))
+        return Answer(self.request, ak.SuppliedKeys(batches=(keys,), knowledge=self.knowledge))
 
 
 class KSA:
@@ -98,8 +100,9 @@ class KSA:
         if refused:
             return refused
         policies, target = self._directory.policies, self._directory.sites[request.slave]
-        capacity = sum(pool.target_bytes for pool in self._pools.outgoing.values() if pool.peer == target) * 8
-        ready = self._pools.available_bytes(target) * 8
+        trust = self._directory.trust(request.master, request.slave)
+        capacity = self._pools.target_bytes(target, trust) * 8
+        ready = self._pools.available_bytes(target, trust) * 8
         local = policies.max_keys_per_request * policies.key_size_bits if target == self.site else 0
         return ak.SupplyStatus(
             source_site=self.site,
@@ -124,18 +127,21 @@ class KSA:
         bits = request.number * size_bits
         refused = (
             self._access.refuse_request(request, size_bits)
-            or self._shortage(remote, bits // 8)
+            or self._shortage(request, remote, bits // 8)
             or self._access.refuse_quota(request.master, bits, now)
         )
         if refused:
             return Step(actions=[Answer(number, refused)])
         local = remote.pop(self.site, ())
         batch, size = ak.new_batch(self._entropy), size_bits // 8
-        values, step = self._cut(batch, request, remote, size)
-        step.tell("supplied", batch.hex(), len(values), request.master, *request.slaves)
+        values, known, step = self._cut(batch, request, remote, size)
+        step.tell(
+            "supplied", batch.hex(), len(values), request.master, *request.slaves, note="; ".join(map(str, known))
+        )
         if local:
             step.extend(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
         supply = Supply(number, batch, values, size, now + SUPPLY_LIMIT_S, set(remote), set(remote))
+        supply.knowledge = known if request.tell_trusted else None
         if remote:
             self._waiting[batch] = supply
         else:
@@ -151,13 +157,14 @@ class KSA:
                 found[site] = (*found.get(site, ()), slave)
         return found
 
-    def _shortage(self, sites: Iterable[str], needed: int) -> ak.Refused | None:
+    def _shortage(self, request: ak.GetKeys, sites: Iterable[str], needed: int) -> ak.Refused | None:
+        trust = self._directory.trust(request.master, request.slaves[0])
         for site in sites:
             if site == self.site:
                 continue
             if site not in self._agreed:
                 return ak.Refused(reason="not-ready", text=f"no connection to site {site} now; nothing was consumed")
-            ready = self._pools.available_bytes(site)
+            ready = self._pools.available_bytes(site, trust)
             if ready < needed:
                 text = f"insufficient key material: {needed * 8} bits asked, {ready * 8} ready with {site}"
                 return ak.Refused(reason="no-key", text=text)
@@ -165,12 +172,14 @@ class KSA:
 
     def _cut(
         self, batch: bytes, request: ak.GetKeys, remote: dict[str, tuple[str, ...]], size: int
-    ) -> tuple[bytes, Step]:
-        """The values of a batch, and what tells the slaves' sites."""
-        values, step = b"", Step()
+    ) -> tuple[bytes, tuple[Knowledge, ...], Step]:
+        """The values of a batch, who could know them, and what tells the slaves' sites."""
+        values, ways, step = b"", dict[Knowledge, None](), Step()
+        trust = self._directory.trust(request.master, request.slaves[0])
         for site, slaves in remote.items():
-            cut, writes = self._pools.cut(site, size * request.number)
-            step.writes += writes
+            cut, known, taken = self._pools.cut(site, size * request.number, trust)
+            step.extend(taken)
+            ways |= dict.fromkeys(known)
             mask = xor(values, cut.material) if values else b""
             values = values or cut.material
             spans = tuple(kx.Span(slab=slab, offset=at, length=length) for slab, at, length in cut.spans)
@@ -178,7 +187,7 @@ class KSA:
                 batch=batch, master=request.master, slaves=slaves, size=size, spans=spans, mask=mask
             )
             step.actions.append(Send(site, message))
-        return values or self._entropy(size * request.number), step
+        return values or self._entropy(size * request.number), tuple(ways), step
 
     def supply_held(self, peer: str, message: kx.SupplyHeld) -> Step:
         """A slave's key manager holds its copies; answer the master when all do."""
@@ -211,13 +220,12 @@ class KSA:
 
     def notify_supply(self, peer: str, message: kx.NotifySupply, now: float) -> Step:
         """Hold the slaves' copies, then say so."""
-        missing = self._pools.missing(peer, tuple(span.slab for span in message.spans))
+        missing = self._pools.incoming.missing(peer, tuple(span.slab for span in message.spans))
         if missing or not self._plausible(peer, message):
             return Step(actions=[Send(peer, kx.SupplyRefused(batch=message.batch, chunks=missing))])
-        values, writes = self._pools.cut_at(peer, message.spans)
+        values, step = self._pools.incoming.cut_at(peer, message.spans)
         if message.mask:
             values = xor(values, message.mask)
-        step = Step(writes)
         step.extend(
             self.held.hold(
                 message.batch, values, size=message.size, master=message.master, slaves=message.slaves, now=now

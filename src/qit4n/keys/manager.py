@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from qit4n.entropy import Entropy
-from qit4n.errors import AuthenticationError, OutOfKeyError, ProtocolError
 from qit4n.keys.directory import Directory
+from qit4n.keys.encapsulation import MLKEM768, Encapsulation
 from qit4n.keys.endtoend import EndToEndPools
+from qit4n.keys.epochs import Epochs
 from qit4n.keys.kma import KMA, LinkStock
 from qit4n.keys.ksa import KSA
-from qit4n.keys.relay import Relay
+from qit4n.keys.relay import Relay, Relayed
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import (
     Append,
@@ -36,8 +37,17 @@ Handler = Callable[[str, Any, float], Step]
 class KeyManager:
     """One site's key management, built from the network file and what its store holds."""
 
-    def __init__(self, network: Network, site: str, entropy: Entropy, store: Store, *, witnessed: int = 0) -> None:
-        """Load the store; nothing is sent before the first input.
+    def __init__(
+        self,
+        network: Network,
+        site: str,
+        entropy: Entropy,
+        store: Store,
+        *,
+        witnessed: int = 0,
+        encapsulation: Encapsulation | None = None,
+    ) -> None:
+        """Load the store; nothing is sent before the first input. Without ``encapsulation`` it is ML-KEM-768.
 
         ``witnessed`` is the highest position of the store that is known from outside it (0: nothing is known).
         """
@@ -67,8 +77,18 @@ class KeyManager:
             slabs=slabs,
             heads=heads,
         )
-        self.relay = Relay(self.kma)
-        self.pools = EndToEndPools(site, self.relay, entropy, chunks, heads)
+        self.relay = Relay(self.kma, self._sites)
+        self.epochs = Epochs(site, encapsulation or MLKEM768(entropy), entropy, policies.ml_kem_period_s)
+        self.pools = EndToEndPools(
+            site,
+            self.relay,
+            entropy,
+            self.epochs,
+            combine=policies.combine_ml_kem,
+            max_age_s=policies.max_key_age_s,
+            chunks=chunks,
+            heads=heads,
+        )
         held = store.load(HeldKeysRecord)
         self.ksa = KSA(site, Directory.of(network), self.pools, entropy, agreed=agreed, held=held)
         self._handlers = self._table()
@@ -84,6 +104,10 @@ class KeyManager:
         """How many commits the store has seen, with those of the steps that are under way."""
         return self._synchroniser.position
 
+    def agrees_with(self, peer: str) -> bool:
+        """Whether key may be cut now from the pools with another site."""
+        return peer in self._synchroniser.agreed
+
     def receive_qkd_key(self, key: kq1.QKDKey, now: float) -> Step:
         """Kq-1: a distilled block."""
         return self._finish(self.kma.receive_qkd_key(key, now), now)
@@ -98,7 +122,8 @@ class KeyManager:
         return self._finish(self.pools.fill(now), now)
 
     def connected(self, peer: str, now: float) -> Step:
-        """The way to another key manager has opened: agree on what both hold."""
+        """The way to another key manager has opened: agree on what both hold, later on a new secret."""
+        self.epochs.forget(peer)
         return self._finish(self._synchroniser.open(peer, now), now)
 
     def disconnected(self, peer: str) -> Step:
@@ -170,9 +195,17 @@ class KeyManager:
             kx.AcceptSlab: lambda peer, message, _: self.kma.receive(peer, message),
             kx.VoidSlabs: lambda peer, message, _: self.kma.receive(peer, message),
             kx.RelayKey: self._relay,
+            kx.RelayPads: self._relay,
+            kx.PadXor: self._relay,
+            kx.PadsCombined: self._relay,
+            kx.RelayRefused: self.pools.relay_refused,
+            kx.ShareHeld: self.pools.share_held,
+            kx.UseShares: self.pools.incoming.use,
             kx.RelayDone: self._relay_done,
-            kx.RelayRefused: lambda _, message, now: self.pools.relay_refused(message, now),
-            kx.DropChunk: lambda peer, message, _: self.pools.drop(peer, message.chunks),
+            kx.ChunkRefused: self.pools.chunk_refused,
+            kx.OfferSecret: lambda peer, message, _: self.epochs.offered(peer, message),
+            kx.SecretCapsule: self._secret_agreed,
+            kx.DropChunk: lambda peer, message, _: self.pools.incoming.drop(peer, message.chunks),
             kx.Synchronise: self._synchronise,
             kx.PoolStates: self._pool_states,
             kx.Position: lambda peer, message, _: self._synchroniser.heard(peer, message.position),
@@ -183,25 +216,20 @@ class KeyManager:
             kx.WithdrawSupply: lambda peer, message, _: self.ksa.withdraw_supply(peer, message),
         }
 
+    def _secret_agreed(self, peer: str, message: kx.SecretCapsule, now: float) -> Step:
+        step = self.epochs.answered(peer, message, now)
+        step.extend(self.pools.fill(now))
+        return step
+
     def _relay_done(self, peer: str, message: kx.RelayDone, now: float) -> Step:
         step = self.pools.relay_done(peer, message, now)
         step.extend(self.pools.fill(now))
         return step
 
-    def _relay(self, peer: str, message: kx.RelayKey, now: float) -> Step:
-        if not self._sites.issuperset(message.path):
-            raise ProtocolError(f"site {peer} relays over a path with unknown sites")
-        self.relay.check_path(peer, message)
-        try:
-            step, arrived = self.relay.receive(peer, message)
-        except OutOfKeyError as error:
-            step = self.relay.refuse(message, str(error))
-            step.extend(self.kma.void_missing(message.link, peer, message.spans))
-            return step
-        except (AuthenticationError, ProtocolError) as error:  # a pad that was used, or not the peer's message
-            return self.relay.refuse(message, str(error))
+    def _relay(self, peer: str, message: Relayed, now: float) -> Step:
+        step, arrived = self.relay.receive(peer, message, now)
         if arrived is not None:
-            step.extend(self.pools.arrived(arrived, now))
+            step.extend(self.pools.incoming.arrived(arrived, now))
         return step
 
 

@@ -5,7 +5,10 @@ over the whole message. Both are information-theoretic; a forgery succeeds with 
 ``8 ceil(L/16) / 2**106`` for a message of L bytes (Bernstein, FSE 2005, theorem 3.3).
 """
 
+from typing import TypeVar
+
 import msgspec
+import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
@@ -13,6 +16,8 @@ from qit4n.errors import AuthenticationError, ProtocolError
 from qit4n.refpoints import kx
 
 TAG_KEY_BYTES = 32
+
+Tagged = TypeVar("Tagged", kx.RelayKey, kx.RelayPads)
 
 
 def xor(left: bytes, right: bytes) -> bytes:
@@ -23,15 +28,13 @@ def xor(left: bytes, right: bytes) -> bytes:
     """
     if len(left) != len(right):
         raise ProtocolError(f"cannot XOR {len(left)} with {len(right)} bytes")
-    return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
+    return np.bitwise_xor(np.frombuffer(left, np.uint8), np.frombuffer(right, np.uint8)).tobytes()
 
 
 def seal(message: kx.RelayKey, plaintext: bytes, pad: bytes) -> kx.RelayKey:
     """Fill in ciphertext and tag. ``pad`` is len(plaintext) + 32 bytes, used for nothing else ever."""
     size = len(plaintext)
-    filled = msgspec.structs.replace(message, ciphertext=xor(plaintext, pad[:size]), tag=b"")
-    tag = Poly1305.generate_tag(pad[size:], msgspec.msgpack.encode(filled))
-    return msgspec.structs.replace(filled, tag=tag)
+    return authenticate(msgspec.structs.replace(message, ciphertext=xor(plaintext, pad[:size])), pad[size:])
 
 
 def unseal(message: kx.RelayKey, pad: bytes) -> bytes:
@@ -43,9 +46,25 @@ def unseal(message: kx.RelayKey, pad: bytes) -> bytes:
     size = len(message.ciphertext)
     if len(pad) != size + TAG_KEY_BYTES:
         raise AuthenticationError(f"relay of {size} bytes with a pad of {len(pad)} bytes")
-    try:
-        body = msgspec.msgpack.encode(msgspec.structs.replace(message, tag=b""))
-        Poly1305.verify_tag(pad[size:], body, message.tag)
-    except InvalidSignature as error:
-        raise AuthenticationError(f"relayed chunk {message.chunk} fails authentication") from error
+    verify(message, pad[size:])
     return xor(message.ciphertext, pad[:size])
+
+
+def authenticate(message: Tagged, key: bytes) -> Tagged:
+    """Fill in the tag under a one-time key of 32 bytes."""
+    untagged = msgspec.structs.replace(message, tag=b"")
+    return msgspec.structs.replace(untagged, tag=Poly1305.generate_tag(key, msgspec.msgpack.encode(untagged)))
+
+
+def verify(message: Tagged, key: bytes) -> None:
+    """Check the tag.
+
+    Raises:
+        AuthenticationError: the message is not what the owner of the key sent.
+    """
+    try:
+        Poly1305.verify_tag(key, msgspec.msgpack.encode(msgspec.structs.replace(message, tag=b"")), message.tag)
+    except InvalidSignature as error:
+        raise AuthenticationError(
+            f"share {message.share} of relayed chunk {message.chunk} fails authentication"
+        ) from error

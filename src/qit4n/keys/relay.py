@@ -1,80 +1,119 @@
-"""Key relay over trusted nodes, hop by hop (ITU-T Y.3803).
+"""Key relay over trusted nodes (ITU-T Y.3803): a share of a chunk goes from source to destination over one path.
 
-The source draws a chunk of random key and sends it along the path that the controller gave. Every hop decrypts
-under the pad of the link it came over and encrypts under the pad of the next, so each site on the way has seen
-the chunk in clear: the path is recorded with it. A node stores nothing of what it forwards.
+The source draws the share and sends it along a path that the controller gave, in one of three schemes:
+
+- ``hop-by-hop``: each site decrypts under the pad of the link it came over and encrypts under the pad of the next.
+- ``xor-at-destination``, ``central``: no site decrypts; see ``keys/padrelay.py``.
+
+A site stores nothing of what it forwards. What it costs: on each link of the path the share's length and 32 bytes for
+the one-time key of a tag, in all schemes.
 """
 
-from dataclasses import dataclass
-
-from qit4n.errors import OutOfKeyError, ProtocolError
+from qit4n.errors import AuthenticationError, OutOfKeyError, ProtocolError
 from qit4n.keys.kma import KMA
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, seal, unseal
+from qit4n.keys.padrelay import PadRelay
 from qit4n.keys.step import Send, Step
+from qit4n.keys.transit import Arrived, Route, check_hop, refuse, spans_of
 from qit4n.refpoints import kx
 
-
-@dataclass(frozen=True)
-class Arrived:
-    """A chunk reached its destination, this site."""
-
-    chunk: str
-    path: tuple[str, ...]
-    material: bytes
-
-    def __repr__(self) -> str:
-        """Without the material."""
-        return f"Arrived({self.chunk}, {self.path}, <{len(self.material)} bytes>)"
+Relayed = kx.RelayKey | kx.RelayPads | kx.PadXor | kx.PadsCombined
 
 
 class Relay:
     """The relay function of one site; pads come from its KMA."""
 
-    def __init__(self, kma: KMA) -> None:
-        """Relay with the pads of ``kma``."""
+    def __init__(self, kma: KMA, sites: frozenset[str]) -> None:
+        """Relay with the pads of ``kma``, among ``sites``."""
         self._kma = kma
-        self.forwarded_bytes = 0
+        self._sites = sites
+        self._pads = PadRelay(kma)
+        self._forwarded_bytes = 0
 
-    def send(self, chunk: str, path: tuple[str, ...], material: bytes) -> Step:
-        """Send ``material`` to the site after this one on ``path``.
+    @property
+    def forwarded_bytes(self) -> int:
+        """Bytes of shares that this site has forwarded for others."""
+        return self._forwarded_bytes + self._pads.forwarded_bytes
+
+    def sendable_bytes(self, path: tuple[str, ...]) -> int:
+        """The longest share for which the first hop of ``path`` has key now."""
+        try:
+            stock = self._kma.link_to(path[1])
+        except OutOfKeyError:
+            return 0
+        return stock.send.available_bytes - TAG_KEY_BYTES
+
+    def send(self, route: Route, material: bytes) -> Step:
+        """Send a share to the site after this one on its path.
 
         Raises:
             OutOfKeyError: no link to that site holds enough key.
         """
-        following = path[path.index(self._kma.site) + 1]
+        if route.scheme == "hop-by-hop":
+            return self._send_sealed(route, material)
+        return self._pads.send(route, material)
+
+    def _send_sealed(self, route: Route, material: bytes) -> Step:
+        following = route.after(self._kma.site)
         stock = self._kma.link_to(following)
         cut, step = self._kma.pad(stock, len(material) + TAG_KEY_BYTES)
-        spans = tuple(kx.Span(slab=slab, offset=offset, length=length) for slab, offset, length in cut.spans)
-        message = kx.RelayKey(chunk=chunk, path=path, link=stock.link, spans=spans, ciphertext=b"", tag=b"")
+        message = kx.RelayKey(
+            chunk=route.chunk,
+            share=route.share,
+            path=route.path,
+            link=stock.link,
+            spans=spans_of(cut),
+            ciphertext=b"",
+            tag=b"",
+        )
         step.actions.append(Send(following, seal(message, material, cut.material)))
-        return step
+        return step.tell("relayed", route.chunk, len(material), stock.link, note=f"share {route.share}")
 
-    def receive(self, peer: str, message: kx.RelayKey) -> tuple[Step, Arrived | None]:
-        """Forward one hop, or hand over what has arrived here; the path was checked before."""
-        cut, step = self._kma.pad_at(message.link, peer, message.spans)
-        material = unseal(message, cut.material)
-        if message.path[-1] == self._kma.site:
-            return step, Arrived(message.chunk, message.path, material)
-        try:
-            step.extend(self.send(message.chunk, message.path, material))
-            self.forwarded_bytes += len(material)
-        except OutOfKeyError as error:
-            step.actions.append(Send(message.path[0], self._refusal(message.chunk, str(error))))
-        return step, None
-
-    def refuse(self, message: kx.RelayKey, reason: str) -> Step:
-        """Tell the source that this message leads to nothing."""
-        return Step(actions=[Send(message.path[0], self._refusal(message.chunk, reason))])
-
-    def _refusal(self, chunk: str, reason: str) -> kx.RelayRefused:
-        return kx.RelayRefused(chunk=chunk, at=self._kma.site, reason=reason)
-
-    def check_path(self, peer: str, message: kx.RelayKey) -> None:
-        """Refuse a path that does not lead from ``peer`` to this site, or that meets a site twice.
+    def receive(self, peer: str, message: Relayed, now: float) -> tuple[Step, Arrived | None]:
+        """Forward, collect, or hand over what has arrived here.
 
         Raises:
-            ProtocolError: then nothing was cut and nobody is told.
+            ProtocolError: a path or sender that cannot be; then nothing was cut and nobody is told.
         """
-        path, site = message.path, self._kma.site
-        if len(set(path)) != len(path) or site not in path[1:] or path[path.index(site) - 1] != peer:
-            raise ProtocolError(f"relay over path {'-'.join(path)} came to {site} from {peer}")
+        path = message.path
+        if not self._sites.issuperset(path) or not 1 < len(path) == len(set(path)):
+            raise ProtocolError(f"site {peer} relays over {'-'.join(path)}, which is no path of this network")
+        if isinstance(message, kx.PadXor):
+            return self._pads.collect(peer, message, now)
+        if isinstance(message, kx.PadsCombined):
+            return self._pads.combined(peer, message, now)
+        check_hop(self._kma.site, peer, path)
+        return self._hop(peer, message, now)
+
+    def _hop(self, peer: str, message: kx.RelayKey | kx.RelayPads, now: float) -> tuple[Step, Arrived | None]:
+        """One hop; the source is told when it fails."""
+        site, arrived = self._kma.site, None
+        try:
+            cut, step = self._kma.pad_at(message.link, peer, message.spans)
+        except OutOfKeyError as error:
+            step = refuse(site, message, str(error))
+            step.extend(self._kma.void_missing(message.link, peer, message.spans))
+            return step, None
+        except ProtocolError as error:  # a pad that was used
+            return refuse(site, message, str(error)), None
+        try:
+            further, arrived = self._go_on(message, cut.material, now)
+            step.extend(further)
+        except (AuthenticationError, OutOfKeyError, ProtocolError) as error:
+            step.extend(refuse(site, message, str(error)))
+        return step, arrived
+
+    def _go_on(self, message: kx.RelayKey | kx.RelayPads, pad: bytes, now: float) -> tuple[Step, Arrived | None]:
+        if isinstance(message, kx.RelayPads):
+            return self._pads.hop(message, pad, now)
+        material = unseal(message, pad)
+        route = Route(message.chunk, message.share, message.path, "hop-by-hop", None)
+        if message.path[-1] == self._kma.site:
+            return Step(), Arrived(route, material)
+        step = self._send_sealed(route, material)
+        self._forwarded_bytes += len(material)
+        return step, None
+
+    def expire(self, now: float) -> None:
+        """Forget what was collected too long ago to become anything."""
+        self._pads.expire(now)

@@ -10,6 +10,8 @@ from typing import ClassVar, Protocol, TypeVar
 import msgspec
 
 from qit4n.keys.audit import AuditEvent
+from qit4n.network.model import Trust
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import Sensitive, kq1
 
 
@@ -37,7 +39,10 @@ class SlabRecord(Record, frozen=True, kw_only=True):
 
 
 class ChunkRecord(Record, frozen=True, kw_only=True):
-    """End-to-end key, relayed from ``source`` to ``destination``; ``trusted`` sites have seen it on the way."""
+    """End-to-end key from ``source`` to ``destination``, made under a ``trust`` policy; who could know it.
+
+    ``material`` begins with a salt (``pools/digest.py``).
+    """
 
     kind: ClassVar[str] = "chunk"
     secret: ClassVar[bool] = True
@@ -46,7 +51,8 @@ class ChunkRecord(Record, frozen=True, kw_only=True):
     source: str
     destination: str
     material: bytes
-    trusted: tuple[str, ...] = ()
+    trust: Trust
+    knowledge: Knowledge
     relayed_at: float = 0.0
 
 

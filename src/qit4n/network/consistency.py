@@ -1,14 +1,11 @@
-"""What no schema can say: whether the parts of a network file fit together.
-
-Every finding names the places that it rests on: one of them unreadable, and the finding is not worth telling. In
-such a place ``EVERY`` stands for any part.
-"""
+"""What no schema can say: whether the parts of a network file fit together."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from qit4n.network.explain import nearest
+from qit4n.network.finding import EVERY, Finding
 from qit4n.network.model import Demand, Link, Module, Network
+from qit4n.network.trusted import trust_findings
 from qit4n.network.yamltext import At
 
 LEAST_FIBRE_DB_PER_KM = 0.14  # record of pure-silica fibre: 0.1419 dB/km (Tamura et al., OFC 2017 and 2018)
@@ -16,27 +13,9 @@ MOST_FIBRE_DB_PER_KM = 3.0
 FIBRE_MARGIN_DB = 20.0  # splitters, patch panels
 LAST_PORT = 65_535
 
-EVERY = "*"
 SITE_IDS: At = ("sites", EVERY, "id")
 APPLICATION_IDS: At = ("applications", EVERY, "id")
 MODULE_NAMES: At = ("modules", EVERY, "(name)")
-
-
-class Finding(NamedTuple):
-    """Something that does not fit: where, what, what would be right, and the places that this rests on."""
-
-    at: At
-    what: str
-    right: str
-    rests_on: tuple[At, ...] = ()
-
-    def doubtful(self, unreadable: list[At]) -> bool:
-        """Whether a place that it rests on, or a part or the whole of one, is unreadable."""
-        return any(_overlap(place, bad) for place in (self.at, *self.rests_on) for bad in unreadable)
-
-
-def _overlap(one: At, other: At) -> bool:
-    return all(a == b or EVERY in {a, b} for a, b in zip(one, other, strict=False))
 
 
 def contradictions(network: Network) -> Iterator[Finding]:
@@ -45,6 +24,7 @@ def contradictions(network: Network) -> Iterator[Finding]:
     yield from _links(network)
     yield from _applications(network)
     yield from _demands(network)
+    yield from trust_findings(network)
     yield from _modules(network)
     yield from _policies(network)
 

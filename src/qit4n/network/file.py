@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 
 from qit4n.errors import NetworkFileError, UnknownNetworkError
 from qit4n.network import yamltext
-from qit4n.network.consistency import Finding, contradictions, oddities
+from qit4n.network.consistency import contradictions, oddities
 from qit4n.network.explain import explain
+from qit4n.network.finding import Finding
 from qit4n.network.mend import mended
 from qit4n.network.model import Network
 from qit4n.network.schema import schema

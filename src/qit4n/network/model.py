@@ -127,6 +127,36 @@ class Application(Part, frozen=True, kw_only=True):
     limits: Annotated[Limits | None, Meta(description="if absent, those of the policies")] = None
 
 
+class Trust(Part, frozen=True, kw_only=True):
+    """How far the sites between two applications are trusted: over which paths key is relayed, and how.
+
+    A key is relayed in one share per node-disjoint path; who knows fewer than ``threshold`` shares knows nothing.
+    """
+
+    scheme: Annotated[
+        Literal["hop-by-hop", "xor-at-destination", "central"],
+        Meta(description="how a share crosses a path: decrypted at each site, or as XORs of pads (ITU-T Y.3803)"),
+    ] = "hop-by-hop"
+    centre: Annotated[
+        Identifier | None, Meta(description="the central relay site of scheme central, on no path itself")
+    ] = None
+    paths: Annotated[int, Meta(ge=1, le=16, description="node-disjoint paths, one share of the key each")] = 1
+    threshold: Annotated[
+        int, Meta(ge=0, le=16, description="shares that make the key; 0: all (XOR), else Shamir's sharing")
+    ] = 0
+
+    @property
+    def shares_needed(self) -> int:
+        """How many shares make the key: so many disjoint paths must be broken to learn it."""
+        return self.threshold or self.paths
+
+    def __str__(self) -> str:
+        """A few words for tables, as ``2 of 3 paths, xor-at-destination``."""
+        count = "1 path" if self.paths == 1 else f"{self.shares_needed} of {self.paths} paths"
+        how = f"central at {self.centre}" if self.centre else self.scheme
+        return f"{count}, {how}"
+
+
 class Demand(Part, frozen=True, kw_only=True):
     """Two applications that may share keys, either of them as master. What is not demanded is refused."""
 
@@ -134,6 +164,7 @@ class Demand(Part, frozen=True, kw_only=True):
         tuple[Identifier, Identifier], Meta(description="two application ids", examples=[["sae-a", "sae-b"]])
     ]
     pool_bits: Annotated[int, Meta(ge=1024, description="key kept ready end to end, per direction, in bits")] = 65_536
+    trust: Trust = Trust()
 
 
 class Policies(Part, frozen=True, kw_only=True):
@@ -166,6 +197,12 @@ class Policies(Part, frozen=True, kw_only=True):
     epsilon_correctness: Annotated[
         float, Meta(gt=0, lt=1, description="chance that the two ends differ, per block", examples=[1e-15])
     ] = 1e-15
+    combine_ml_kem: Annotated[
+        bool, Meta(description="XOR relayed key with bytes of an ML-KEM-768 secret of the two sites (ITU-T X.1714)")
+    ] = True
+    ml_kem_period_s: Annotated[
+        float, Meta(gt=0, description="an ML-KEM secret is renewed after this time", examples=[3600])
+    ] = 3600.0
     max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08
 
 

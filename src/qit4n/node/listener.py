@@ -43,7 +43,8 @@ async def listening(host: str, port: int, credentials: Credentials, serve: Serve
         except QitError as error:
             log.warning("a connection to %s was refused: %s", who, error)
         finally:
-            await frames.close()
+            with contextlib.suppress(asyncio.CancelledError):  # asyncio's streams log a task that ends so as an error
+                await frames.close()
 
     try:
         server = await asyncio.start_server(accept, host, port, ssl=credentials.server, backlog=128)

@@ -249,7 +249,8 @@ class SiteProcess:
             pools=tuple(
                 ck.PoolReport(
                     peer=pool.peer,
-                    ready_bits=8 * pool.ready.available_bytes,
+                    trust=pool.trust,
+                    ready_bits=8 * pool.ready.available_bytes if manager.agrees_with(pool.peer) else 0,
                     target_bits=8 * pool.target_bytes,
                     relayed_bits=8 * pool.relayed_bytes,
                     supplied_bits=8 * pool.supplied_bytes,

@@ -8,6 +8,7 @@ version and variant, name the batch, the last 4 are the key's place in it. It sa
 """
 
 from qit4n.entropy import Entropy
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import Message, Sensitive
 
 
@@ -38,13 +39,16 @@ class SupplyStatus(Message, frozen=True, kw_only=True):
 class GetKeys(Message, frozen=True, kw_only=True):
     """``master`` asks for ``number`` fresh keys of ``size`` bits, to be shared with ``slaves``.
 
-    ``size`` 0 means the default size. ``slaves`` holds at least the slave of the 014 path.
+    ``size`` 0 means the default size. ``slaves`` holds at least the slave of the 014 path. Fewer than
+    ``disjoint_paths`` sites on the way must not be able to know the keys; ``tell_trusted`` asks who could.
     """
 
     master: str
     slaves: tuple[str, ...]
     number: int = 1
     size: int = 0
+    disjoint_paths: int = 1
+    tell_trusted: bool = False
 
 
 class GetKeysByID(Message, frozen=True, kw_only=True):
@@ -70,9 +74,13 @@ class KSAKeys(Sensitive, frozen=True, kw_only=True):
 
 
 class SuppliedKeys(Message, frozen=True, kw_only=True):
-    """Answer to :class:`GetKeys` and :class:`GetKeysByID`: all keys, in the order asked for."""
+    """Answer to :class:`GetKeys` and :class:`GetKeysByID`: all keys, in the order asked for.
+
+    ``knowledge``, if it was asked for, is one entry for each way that part of the keys has come to a slave's site.
+    """
 
     batches: tuple[KSAKeys, ...]
+    knowledge: tuple[Knowledge, ...] | None = None
 
     def each(self) -> tuple[tuple[bytes, bytes], ...]:
         """Id and value of each key."""
@@ -83,7 +91,8 @@ class Refused(Message, frozen=True, kw_only=True):
     """The request was not met and nothing was consumed.
 
     ``reason`` is one of: ``"unknown-application"``, ``"not-allowed"``, ``"self-pair"``, ``"bad-request"``,
-    ``"unknown-key"``, ``"no-key"``, ``"not-ready"``, ``"too-many-slaves"``, ``"too-many-requests"``.
+    ``"unknown-key"``, ``"no-key"``, ``"not-ready"``, ``"too-many-slaves"``, ``"too-few-paths"``,
+    ``"too-many-requests"``.
     """
 
     reason: str

@@ -1,5 +1,6 @@
 """Ck: QKDN controller to key manager (ITU-T Y.3802, Q.4164): what there is, and over which path to relay."""
 
+from qit4n.network.model import Trust
 from qit4n.refpoints import Message
 from qit4n.refpoints.kq1 import LinkAccount
 from qit4n.refpoints.kq2 import ModuleState
@@ -20,6 +21,7 @@ class PoolReport(Message, frozen=True, kw_only=True):
     """An end-to-end pool of which the reporting site is the source; bits ready at both ends."""
 
     peer: str
+    trust: Trust
     ready_bits: int
     target_bits: int
     relayed_bits: int
@@ -42,11 +44,17 @@ class SiteReport(Message, frozen=True, kw_only=True):
 
 
 class PoolOrder(Message, frozen=True, kw_only=True):
-    """Keep ``target_bits`` ready between this site and ``peer``; relay over ``path`` (empty: no path now)."""
+    """Keep ``target_bits`` ready between this site and ``peer`` under a trust policy; one share over each of ``paths``.
+
+    Without paths ``reason`` says what is missing. ``most_bits`` is what the links of the paths can give at once.
+    """
 
     peer: str
-    path: tuple[str, ...]
+    paths: tuple[tuple[str, ...], ...]
     target_bits: int
+    trust: Trust = Trust()
+    reason: str = ""
+    most_bits: int = 1 << 20
 
 
 class RelayTable(Message, frozen=True, kw_only=True):

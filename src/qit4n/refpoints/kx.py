@@ -2,11 +2,15 @@
 
 KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlabs` make a distilled block usable at both ends of a link;
 :class:`Synchronise` .. :class:`Position` make both ends of all pools agree after a connection has opened;
-:class:`RelayKey` .. :class:`DropChunk` carry key material over trusted nodes under a one-time pad per hop.
+:class:`RelayKey` .. :class:`RelayRefused` carry shares of chunks over trusted nodes under a one-time pad per hop;
+:class:`ShareHeld` .. :class:`MissingChunks` let the two ends of an end-to-end pool make the same chunks of them.
 KSA to KSA: :class:`NotifySupply` .. :class:`WithdrawSupply` tell the slave's key manager which key was supplied.
-Only :class:`RelayKey` and the mask of :class:`NotifySupply` carry key material, under a one-time pad.
+Only :class:`RelayKey`, :class:`PadXor`, :class:`PadsCombined` and the mask of :class:`NotifySupply` carry key material,
+under one-time pads; :class:`SecretCapsule` carries a secret under ML-KEM.
 """
 
+from qit4n.network.model import Trust
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import Message
 
 
@@ -85,13 +89,14 @@ class Position(Message, frozen=True, kw_only=True):
 
 
 class RelayKey(Message, frozen=True, kw_only=True):
-    """One hop of a key relay: ``ciphertext`` under a one-time pad, ``tag`` by a one-time Poly1305 key.
+    """One hop of a share of a chunk: ``ciphertext`` under a one-time pad, ``tag`` by a one-time Poly1305 key.
 
     The pad and the 32 bytes of tag key are cut at ``spans`` from the pool of ``link`` that the sender owns.
-    ``path`` holds all sites from source to destination.
+    ``path`` holds all sites from source to destination; ``share`` is its number, from 1.
     """
 
     chunk: str
+    share: int
     path: tuple[str, ...]
     link: str
     spans: tuple[Span, ...]
@@ -99,18 +104,103 @@ class RelayKey(Message, frozen=True, kw_only=True):
     tag: bytes
 
 
-class RelayDone(Message, frozen=True, kw_only=True):
-    """The destination holds the relayed chunk durably. Sent to the source."""
+class RelayPads(Message, frozen=True, kw_only=True):
+    """Schemes ``xor-at-destination`` and ``central``, along the path: cut a pad and a tag key at ``spans`` and go on.
+
+    Every site before the destination sends a :class:`PadXor` to the site that collects: the ``centre``, or without one
+    the destination. ``tag`` is by the one-time Poly1305 key, the last 32 bytes at ``spans``.
+    """
 
     chunk: str
+    share: int
+    path: tuple[str, ...]
+    centre: str | None
+    link: str
+    spans: tuple[Span, ...]
+    tag: bytes
+
+
+class PadXor(Message, frozen=True, kw_only=True):
+    """Bits that tell nothing alone, from ``path[hop]`` to the collecting site.
+
+    Of hop 0 they are the share XOR its pad, of a further hop its pad XOR that of the hop before.
+    """
+
+    chunk: str
+    share: int
+    path: tuple[str, ...]
+    centre: str | None
+    hop: int
+    bits: bytes
+
+
+class PadsCombined(Message, frozen=True, kw_only=True):
+    """From the centre to the destination: the XOR of the :class:`PadXor` of all hops."""
+
+    chunk: str
+    share: int
+    path: tuple[str, ...]
+    centre: str
+    bits: bytes
 
 
 class RelayRefused(Message, frozen=True, kw_only=True):
-    """A node on the path could not forward: ``at`` which site and why. Sent to the source."""
+    """A share goes no further: ``at`` which site of its path and why. Sent to the source."""
 
     chunk: str
+    share: int
     at: str
     reason: str
+
+
+class ShareHeld(Message, frozen=True, kw_only=True):
+    """A share has arrived over ``path``; ``digest`` lets the source see whether it is unaltered. Sent to the source."""
+
+    chunk: str
+    share: int
+    path: tuple[str, ...]
+    digest: bytes
+
+
+class UseShares(Message, frozen=True, kw_only=True):
+    """Make the chunk of these ``shares``, which are unaltered. ``knowledge`` holds the paths of all shares, in order.
+
+    ``epoch`` names the ML-KEM secret that it is combined with; empty for none.
+    """
+
+    chunk: str
+    shares: tuple[int, ...]
+    trust: Trust
+    knowledge: Knowledge
+    epoch: str = ""
+
+
+class RelayDone(Message, frozen=True, kw_only=True):
+    """The destination holds the chunk durably. Sent to the source."""
+
+    chunk: str
+
+
+class ChunkRefused(Message, frozen=True, kw_only=True):
+    """The destination cannot make the chunk. Sent to the source."""
+
+    chunk: str
+    reason: str
+
+
+class OfferSecret(Message, frozen=True, kw_only=True):
+    """The source of a pool wants an ML-KEM secret with its destination, to combine chunks with."""
+
+    epoch: str
+    public_key: bytes
+
+
+class SecretCapsule(Message, frozen=True, kw_only=True):
+    """Answer to :class:`OfferSecret`: the encapsulated secret; ``check`` shows that both have the same."""
+
+    epoch: str
+    ciphertext: bytes
+    check: bytes
 
 
 class DropChunk(Message, frozen=True, kw_only=True):
@@ -168,8 +258,16 @@ KxMessage = (
     | PoolStates
     | Position
     | RelayKey
-    | RelayDone
+    | RelayPads
+    | PadXor
+    | PadsCombined
     | RelayRefused
+    | ShareHeld
+    | UseShares
+    | RelayDone
+    | ChunkRefused
+    | OfferSecret
+    | SecretCapsule
     | DropChunk
     | MissingChunks
     | NotifySupply

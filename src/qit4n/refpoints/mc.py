@@ -50,13 +50,14 @@ class LinkStatus(Message, frozen=True, kw_only=True):
 
 
 class PoolStatus(Message, frozen=True, kw_only=True):
-    """An end-to-end pool and its present path."""
+    """An end-to-end pool, its trust policy in a few words, and its present paths."""
 
     source: str
     destination: str
+    trust: str
     ready_bits: int
     target_bits: int
-    path: tuple[str, ...]
+    paths: tuple[tuple[str, ...], ...]
     supplied_bits: int
     last_refusal: str = ""
 

@@ -120,6 +120,13 @@ async def test_every_answer_is_json_that_is_not_cached(state, data, status):
     assert "xxxx" not in body["message"]
 
 
+async def test_a_target_may_be_a_whole_url(state):
+    """RFC 9112 3.2.2: the absolute form asks for the same."""
+    async with serving(state) as client:
+        assert parts(await client.say(request(f"https://kme{ENC}", "GET")))[0] == 200
+        assert parts(await client.say(request("https://kme", "GET")))[0] == 404
+
+
 async def test_a_405_lists_the_methods_there_are(state):
     """RFC 9110 15.5.6: with Allow; a HEAD has no body."""
     async with serving(state) as client:

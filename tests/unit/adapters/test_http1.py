@@ -90,6 +90,10 @@ async def test_a_request_that_repeats_byte_for_byte_is_answered_as_before():
     for data in (*[get()] * 10, get("/b"), get()):
         echo.data_received(data)
     assert [body for _, body in echo.answers] == ["GET /a"] * 10 + ["GET /b", "GET /a"]
+    two = Echo()
+    for _ in range(2):
+        two.data_received(get() + get("/b"))
+    assert [body for _, body in two.answers] == ["GET /a", "GET /b"] * 2
     slow = Echo(later=True)
     for _ in range(3):
         slow.data_received(get())
@@ -140,6 +144,10 @@ async def test_a_client_that_does_not_take_its_answers_gets_no_further_ones():
     echo.resume_writing()
     assert [body for _, body in echo.answers] == ["GET /1", "GET /2"]
     assert echo.wire.reading
+    echo.data_received(get("/1"))
+    echo.pause_writing()
+    echo.data_received(get("/1"))
+    assert len(echo.asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -220,6 +228,7 @@ async def test_connections_end_when_they_shall():
     for last in (
         get("/1", "Connection: close"),
         get("/1", version="1.0"),
+        get("/1", "Connection: keep-alive", version="1.0"),
         upgrade,
         get("/1") + b"PRI * HTTP/2.0\r\n\r\n",
     ):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import uuid
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from qit4n.errors import KeyRequestError
 from qit4n.interfaces import etsi014
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import ak
 
 ID = "5d5f9d3e-0d0f-4c1b-9a71-1f4b0d0e0f00"
@@ -23,6 +25,7 @@ REASONS = {
     "no-key": 503,
     "not-ready": 503,
     "too-many-slaves": 400,
+    "too-few-paths": 400,
     "too-many-requests": 429,
 }
 
@@ -100,6 +103,42 @@ def test_extensions_are_refused_or_ignored_by_name(form):
     parsed = parse(body={"extension_optional": form})
     assert parsed.ignored == ("a", "b")
     assert isinstance(parsed.request, ak.GetKeys)
+
+
+def test_disjoint_paths_and_trusted_sites_are_known_extensions():
+    """The first is mandatory, a number of at least 1, the larger of two counts; the second optional, true."""
+    body = {"extension_mandatory": [{"disjoint_paths": 2}], "extension_optional": [{"trusted_sites": True}]}
+    parsed = parse(body=body)
+    assert (parsed.request.disjoint_paths, parsed.request.tell_trusted, parsed.ignored) == (2, True, ())
+    for value in (0, "2", True, 1.5):
+        assert refusal(body={"extension_mandatory": [{"disjoint_paths": value}]})[0] == 400
+    parsed = parse(body={"extension_optional": [{"trusted_sites": 1}, {"disjoint_paths": 2}]})
+    assert parsed.ignored == ("trusted_sites", "disjoint_paths")
+    assert (parsed.request.disjoint_paths, parsed.request.tell_trusted) == (1, False)
+
+
+def test_too_few_paths_have_the_fixed_message():
+    """Clause 6.2: 400, byte for byte, and which extension it was."""
+    status, body = etsi014.format_reply(ak.Refused(reason="too-few-paths", text="1 path"))
+    assert (status, json.loads(body)) == (
+        400,
+        {
+            "message": "not all extension_mandatory parameters are supported",
+            "details": [{"extension_mandatory_unsupported": "disjoint_paths"}],
+        },
+    )
+
+
+def test_the_answer_says_who_could_know_the_keys_if_asked():
+    """Per way of the key: the sites of each share, how many shares are needed, what it was combined with."""
+    known = Knowledge(paths=(("A", "B", "D"), ("A", "C", "E", "D")), threshold=2, combined="ML-KEM-768")
+    _, body = etsi014.format_reply(ak.SuppliedKeys(batches=(), knowledge=(known,)))
+    assert json.loads(body) == {
+        "keys": [],
+        "key_container_extension": {
+            "trusted_sites": [{"shares": [["B"], ["C", "E"]], "needed": 2, "combined": "ML-KEM-768"}]
+        },
+    }
 
 
 @pytest.mark.parametrize("member", ["additional_slave_SAE_IDs", "extension_mandatory", "extension_optional"])
@@ -265,6 +304,38 @@ def test_key_values_survive_the_container(keys):
     ]
 
 
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 70)), min_size=1, max_size=3), st.randoms())
+def test_containers_of_many_keys_read_as_those_of_one(batches, dice):
+    """However many keys a batch has and however long they are: the ids and values, in order, as JSON."""
+    made = tuple(
+        ak.KSAKeys(ids=dice.randbytes(16 * number), values=dice.randbytes(size * number), size=size)
+        for number, size in batches
+    )
+    found = json.loads(etsi014.format_reply(ak.SuppliedKeys(batches=made))[1])["keys"]
+    wanted = [pair for batch in made for pair in batch.each()]
+    assert [uuid.UUID(one["key_ID"]).bytes for one in found] == [key_id for key_id, _ in wanted]
+    assert [base64.b64decode(one["key"], validate=True) for one in found] == [value for _, value in wanted]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (ID[:-1], ID + "0"),
+        (ID + ID[0], ID[1:]),
+        (ID[:-2] + "  ", ID),
+        (ID[:-2] + " 0", ID),
+        (ID[:-3] + "  " + ID[0], ID),
+        (ID[:8] + ID[9:18] + "--" + ID[19:], ID),
+        (ID, ID[:9] + "-" + ID[9:13] + ID[14:]),
+    ],
+)
+def test_errors_in_two_ids_do_not_make_up_for_each_other(pair):
+    """Each id is of the form by itself: one too short beside one too long, a hyphen too early, a blank."""
+    body = {"key_IDs": [{"key_ID": text} for text in pair]}
+    assert refusal(call="alice/dec_keys", body=body, caller="bob")[:2] == (400, "a key_ID shall be a UUID")
+
+
 def test_ignored_options_are_named_beside_the_keys():
     """A9: details are an array of objects (A10)."""
     _, body = etsi014.format_reply(ak.SuppliedKeys(batches=()), ("a", "b"))
@@ -279,7 +350,7 @@ def test_each_reason_of_ak_has_its_status(reason, status):
     """Tables 4, 6 and 8; the text of the key manager is the message."""
     found, body = etsi014.format_reply(ak.Refused(reason=reason, text="because"))
     assert found == status
-    if reason != "unknown-key":
+    if reason not in {"unknown-key", "too-few-paths"}:
         assert json.loads(body) == {"message": "because"}
 
 

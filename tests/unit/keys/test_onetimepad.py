@@ -11,6 +11,7 @@ from qit4n.refpoints import kx
 
 BLANK = kx.RelayKey(
     chunk="c",
+    share=1,
     path=("A", "B"),
     link="ab",
     spans=(kx.Span(slab="1", offset=0, length=40),),
@@ -30,6 +31,7 @@ def test_unseal_gives_back_what_was_sealed(plaintext, seed):
     "change",
     [
         {"chunk": "d"},
+        {"share": 2},
         {"path": ("A", "C")},
         {"link": "xy"},
         {"spans": (kx.Span(slab="1", offset=8, length=40),)},

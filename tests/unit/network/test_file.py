@@ -227,7 +227,8 @@ def test_no_mutation_of_a_good_file_crashes_the_check(value, data):
 
 
 @pytest.mark.parametrize(
-    "name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links", "entangled-pair"]
+    "name",
+    ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links", "entangled-pair", "trusted-ring"],
 )
 def test_each_example_is_valid_by_the_published_schema_and_makes_key(name):
     """The plain jsonschema library accepts it; every link has a positive finite key per block."""
@@ -246,6 +247,7 @@ def test_the_examples_are_what_was_published():
         "beijing-shanghai",
         "record-links",
         "entangled-pair",
+        "trusted-ring",
     }
     secoqc, backbone = load("secoqc"), load("beijing-shanghai")
     assert (len(secoqc.sites), len(secoqc.links), len(secoqc.demands)) == (6, 8, 15)
