@@ -14,6 +14,7 @@ from qit4n.keys.audit import AuditEvent
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, xor
 from qit4n.keys.store import ChunkRecord
 from qit4n.network.model import Network
+from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import kq1, kx
 from qit4n.simulation import seam
 from qit4n.simulation.watcher import Records, Watcher
@@ -41,11 +42,14 @@ class Material:
 
 @dataclass
 class Chunk(Material):
-    """A relayed chunk: the path its source chose, and the sites that could read it."""
+    """A chunk that two sites have stored, and who could know it by the records of both."""
 
-    path: tuple[str, ...] = ()
-    knowers: set[str] = field(default_factory=set)
-    trusted: set[str] = field(default_factory=set)
+    knowledge: set[Knowledge] = field(default_factory=set)
+
+    @property
+    def sites(self) -> set[str]:
+        """All sites that had a part in it."""
+        return {site for known in self.knowledge for path in known.paths for site in path}
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,11 @@ class Ledger(Watcher):
         self.chunks: dict[str, Chunk] = {}
         self.supplies: dict[seam.KeyId, Supply] = {}
         self.seen: dict[str, bytearray] = {}
-        self._passed: set[tuple[str, str]] = set()
+        self._passed: set[tuple[str, str, int]] = set()
+        self._shares: dict[tuple[str, int], bytes] = {}
+        self.readers: dict[tuple[str, int], set[str]] = {}
         self.audited = bytearray()
-        self._said: dict[tuple[str, str, int], kx.RelayKey] = {}
+        self._said: dict[tuple[str, str, int], kx.RelayKey | kx.RelayPads] = {}
         self._encode = msgspec.msgpack.Encoder().encode
 
     # what happens
@@ -84,13 +90,12 @@ class Ledger(Watcher):
 
     def sent(self, site: str, peer: str, message: kx.KxMessage) -> None:
         """Bytes have been used."""
-        if isinstance(message, kx.RelayKey):
+        if isinstance(message, kx.RelayKey | kx.RelayPads):
             self._relayed(site, peer, message)
             self._once(site, message)
-        elif isinstance(message, kx.RelayDone):
-            self._once(site, message)
         elif isinstance(message, kx.NotifySupply):
-            self._noticed(message, seam.notice(message))
+            if site not in self.liars:
+                self._noticed(message, seam.notice(message))
 
     def received(self, site: str, peer: str, message: kx.KxMessage) -> None:
         """A site has seen bytes."""
@@ -111,39 +116,38 @@ class Ledger(Watcher):
         return self.seen.setdefault(site, bytearray())
 
     def _stored(self, site: str, record: ChunkRecord) -> None:
-        chunk = self.chunks.get(record.chunk)
-        if chunk is None or self.liars.intersection(chunk.path) or site in self.liars:
-            return
-        chunk.trusted.update(record.trusted)
-        if record.material != chunk.content:
+        chunk = self.chunks.setdefault(record.chunk, Chunk(record.material))
+        chunk.knowledge.add(record.knowledge)
+        ends = (record.source, record.destination)
+        if record.material != chunk.content and self.liars.isdisjoint(ends):
             raise InvariantViolatedError("both copies are equal", f"chunk {record.chunk[:8]} at {site} differs")
 
     # relay
 
-    def _relayed(self, site: str, peer: str, message: kx.RelayKey) -> None:
+    def _relayed(self, site: str, peer: str, message: kx.RelayKey | kx.RelayPads) -> None:
         if not message.spans or self._repeated(message):
             return
         pad = b"".join(self._take(site, message.link, span) for span in message.spans)
+        if isinstance(message, kx.RelayPads):
+            return
         size = len(message.ciphertext)
         if len(pad) != size + TAG_KEY_BYTES:
             raise InvariantViolatedError(
                 "a hop is paid in full", f"{site} sent {size} bytes to {peer} with a pad of {len(pad)} bytes"
             )
-        content = xor(message.ciphertext, pad[:size])
-        chunk = self.chunks.setdefault(message.chunk, Chunk(content, path=message.path))
-        chunk.knowers.update((site, peer))
-        if content != chunk.content and not self.liars.intersection(message.path):
-            raise InvariantViolatedError("both copies are equal", f"chunk {message.chunk[:8]} was changed at {site}")
+        content, name = xor(message.ciphertext, pad[:size]), (message.chunk, message.share)
+        self.readers.setdefault(name, set()).update((site, peer))
+        if content != self._shares.setdefault(name, content) and not self.liars.intersection(message.path):
+            raise InvariantViolatedError("both copies are equal", f"a share of {name[0][:8]} was changed at {site}")
 
-    def _once(self, site: str, message: kx.RelayKey | kx.RelayDone) -> None:
-        """Each relay goes on, or is acknowledged, once: what comes a second time finds its pad gone."""
-        place = (site, message.chunk)
-        chunk = self.chunks.get(message.chunk)
-        if chunk is not None and not self.liars.intersection(chunk.path) and place in self._passed:
+    def _once(self, site: str, message: kx.RelayKey | kx.RelayPads) -> None:
+        """Each share goes on once: what comes a second time finds its pad gone."""
+        place = (site, message.chunk, message.share)
+        if place in self._passed and not self.liars.intersection(message.path):
             raise InvariantViolatedError("a repeated message finds nothing", f"{site} took {message.chunk[:8]} twice")
         self._passed.add(place)
 
-    def _repeated(self, message: kx.RelayKey) -> bool:
+    def _repeated(self, message: kx.RelayKey | kx.RelayPads) -> bool:
         """The same message once more gives nothing away."""
         first = message.spans[0]
         place = (message.link, first.slab, first.offset)
@@ -173,7 +177,7 @@ class Ledger(Watcher):
         for place, key_id in enumerate(notice.key_ids):
             one = value[place * notice.size : (place + 1) * notice.size]
             other = self.supplies.get(key_id)
-            if other is not None and other.value != one:
+            if other is not None and other.value != one and self.liars.isdisjoint(self._sites_of(other)):
                 raise InvariantViolatedError(
                     "both copies are equal", f"key {key_id.hex()} differs between slaves' sites"
                 )
@@ -189,17 +193,30 @@ class Ledger(Watcher):
 
     # questions
 
+    def _sites_of(self, supply: Supply) -> set[str]:
+        return {site for name in supply.chunks for site in self.chunks[name].sites}
+
     def through_a_liar(self, key_id: seam.KeyId) -> bool:
         """Whether a Byzantine site could have changed this key on its way."""
         supply = self.supplies.get(key_id)
-        return supply is not None and any(self.liars.intersection(self.chunks[name].path) for name in supply.chunks)
+        return supply is not None and any(self.liars.intersection(self.chunks[name].sites) for name in supply.chunks)
 
     def may_know(self, key_id: seam.KeyId) -> set[str]:
         """The sites that the records name as trusted with this key."""
         supply = self.supplies.get(key_id)
-        return {site for name in supply.chunks for site in self.chunks[name].trusted} if supply else set()
+        if supply is None:
+            return set()
+        known = {one for name in supply.chunks for one in self.chunks[name].knowledge}
+        return {site for one in known for path in one.paths for site in path if one.known_to([site])}
 
     def could_read(self, key_id: seam.KeyId) -> set[str]:
         """The sites that had the means to read a chunk of this key."""
         supply = self.supplies.get(key_id)
-        return {site for name in supply.chunks for site in self.chunks[name].knowers} if supply else set()
+        if supply is None:
+            return set()
+        found: set[str] = set()
+        for name in supply.chunks:
+            needed = max(known.threshold for known in self.chunks[name].knowledge)
+            held = [sites for (chunk, _), sites in self.readers.items() if chunk == name]
+            found |= {site for sites in held for site in sites if sum(site in other for other in held) >= needed}
+        return found

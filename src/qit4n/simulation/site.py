@@ -11,6 +11,7 @@ from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.keys.store import PositionRecord, Write, settle
 from qit4n.refpoints import ak, ck, kq1, kx
 from qit4n.simulation.disk import Disk
+from qit4n.simulation.encapsulation import SimulatedEncapsulation
 from qit4n.simulation.surroundings import Surroundings
 
 TIMER_S = 0.5
@@ -80,7 +81,12 @@ class SimulatedSite:
     def _load(self) -> None:
         self.disk.damaged.clear()
         self.manager = KeyManager(
-            self._world.network, self.id, self._world.entropy, self.disk, witnessed=self.disk.mark
+            self._world.network,
+            self.id,
+            self._world.entropy,
+            self.disk,
+            witnessed=self.disk.mark,
+            encapsulation=SimulatedEncapsulation(self._world.entropy),
         )
         if (PositionRecord.kind, self.id) in self.disk.damaged:
             for watcher in self._world.watchers:

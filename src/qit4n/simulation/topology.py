@@ -28,6 +28,8 @@ def network_of(dice: random.Random) -> Network:
         demands=_demands(applications, dice),
         policies=Policies(
             unclaimed_key_lifetime_s=dice.choice((86_400.0, 86_400.0, 10.0)),
+            combine_ml_kem=dice.random() < 0.5,  # noqa: PLR2004
+            ml_kem_period_s=dice.choice((5.0, 3600.0)),
             link_stock_bits=dice.choice((65_536, 131_072, 1_000_000)),
         ),
     )
