@@ -25,7 +25,13 @@ def bugs():
     return module.BUGS
 
 
-@pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name.replace(" ", "-"))
+def cases():
+    """One case a bug; those that took many seeds belong to the long tests."""
+    for bug in bugs():
+        yield pytest.param(bug, id=bug.name.replace(" ", "-"), marks=[pytest.mark.long] if bug.seeds > 100 else [])
+
+
+@pytest.mark.parametrize("bug", cases())
 def test_a_planted_bug_is_found(bug, monkeypatch):
     """With one line of a machine wrong, a seed violates an invariant, and the report says how to see it again."""
     bug.plant(monkeypatch)

@@ -116,7 +116,9 @@ def conserved(run: Run, *, faultless: bool) -> Counter[str]:
     for name, manager in honest.items():
         for pool in manager.pools.outgoing.values():
             for chunk in pool.ready.slabs:
-                books["end to end"] += _untouched(name, f"pool {pool.peer}", pool.ready, chunk, run.ledger.chunks[chunk])
+                books["end to end"] += _untouched(
+                    name, f"pool {pool.peer}", pool.ready, chunk, run.ledger.chunks[chunk]
+                )
     for place, material in run.ledger.slabs.items():
         if not run.ledger.of_a_liar(place[0]):
             used, salt = sum(material.used), min(SALT_BYTES, len(material.content))

@@ -93,9 +93,8 @@ class Ledger(Watcher):
         if isinstance(message, kx.RelayKey | kx.RelayPads):
             self._relayed(site, peer, message)
             self._once(site, message)
-        elif isinstance(message, kx.NotifySupply):
-            if site not in self.liars:
-                self._noticed(message, seam.notice(message))
+        elif isinstance(message, kx.NotifySupply) and site not in self.liars:
+            self._noticed(message, seam.notice(message))
 
     def received(self, site: str, peer: str, message: kx.KxMessage) -> None:
         """A site has seen bytes."""
@@ -119,6 +118,11 @@ class Ledger(Watcher):
         chunk = self.chunks.setdefault(record.chunk, Chunk(record.material))
         chunk.knowledge.add(record.knowledge)
         ends = (record.source, record.destination)
+        if len(chunk.knowledge) > 1 and self.liars.isdisjoint(ends):
+            raise InvariantViolatedError(
+                "only the ends and the recorded trusted sites know a key",
+                f"{site} records other sites for chunk {record.chunk[:8]} than the other end",
+            )
         if record.material != chunk.content and self.liars.isdisjoint(ends):
             raise InvariantViolatedError("both copies are equal", f"chunk {record.chunk[:8]} at {site} differs")
 
