@@ -31,7 +31,7 @@ def cases():
         yield pytest.param(bug, id=bug.name.replace(" ", "-"), marks=[pytest.mark.long] if bug.seeds > 100 else [])
 
 
-@pytest.mark.parametrize("bug", cases())
+@pytest.mark.parametrize("bug", list(cases()))
 def test_a_planted_bug_is_found(bug, monkeypatch):
     """With one line of a machine wrong, a seed violates an invariant, and the report says how to see it again."""
     bug.plant(monkeypatch)

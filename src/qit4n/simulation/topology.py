@@ -3,7 +3,7 @@
 import itertools
 import random
 
-from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site
+from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site, Trust
 
 LETTERS = "ABCDEFG"
 HUB = "hub"
@@ -12,7 +12,8 @@ HUB = "hub"
 def network_of(dice: random.Random) -> Network:
     """A network with one application at each site, a second one at one site, and some demands."""
     sites = LETTERS[: dice.choice((3, 3, 4, 4, 5, 6, 7))]
-    ends = dice.choice((_line, _ring, _star, _graph))(sites, dice)
+    shape = dice.choice((_line, _ring, _star, _graph))
+    ends = shape(sites, dice)
     applications = [Application(id=f"app-{site.lower()}", site=site) for site in sites]
     applications.append(Application(id=HUB, site=dice.choice(sites)))
     return Network(
@@ -25,7 +26,7 @@ def network_of(dice: random.Random) -> Network:
             for number, pair in enumerate(ends)
         ),
         applications=tuple(applications),
-        demands=_demands(applications, dice),
+        demands=_demands(applications, ring=shape is _ring, dice=dice),
         policies=Policies(
             unclaimed_key_lifetime_s=dice.choice((86_400.0, 86_400.0, 10.0)),
             combine_ml_kem=dice.random() < 0.5,  # noqa: PLR2004
@@ -35,12 +36,29 @@ def network_of(dice: random.Random) -> Network:
     )
 
 
-def _demands(applications: list[Application], dice: random.Random) -> tuple[Demand, ...]:
+def _demands(applications: list[Application], *, ring: bool, dice: random.Random) -> tuple[Demand, ...]:
     """A hub with several partners, for keys that many share, and some pairs besides."""
     *others, hub = (application.id for application in applications)
     pairs = [(hub, other) for other in dice.sample(others, dice.randint(1, 3))]
     pairs += dice.sample(list(itertools.combinations(others, 2)), dice.randint(1, 2))
-    return tuple(Demand(between=pair, pool_bits=dice.choice((4096, 8192, 16_384))) for pair in pairs)
+    sites = {application.id: application.site for application in applications}
+    return tuple(
+        Demand(
+            between=pair,
+            pool_bits=dice.choice((4096, 8192, 16_384)),
+            trust=_trust([site for site in sites.values() if site not in map(sites.get, pair)], ring=ring, dice=dice),
+        )
+        for pair in pairs
+    )
+
+
+def _trust(others: list[str], *, ring: bool, dice: random.Random) -> Trust:
+    """Any scheme that the network can carry: a ring has two disjoint paths, and one that avoids a central site."""
+    xor = Trust(scheme="xor-at-destination")
+    if not ring or not others:
+        return dice.choice((Trust(), Trust(), xor))
+    central = Trust(scheme="central", centre=dice.choice(others))
+    return dice.choice((Trust(), xor, central, Trust(paths=2), Trust(paths=2, threshold=1)))
 
 
 def _turned(pairs: list[tuple[str, str]], dice: random.Random) -> list[tuple[str, str]]:
