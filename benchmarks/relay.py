@@ -29,11 +29,11 @@ from benchmarks import Result, processor_seconds
 from qit4n.adapters import tls
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.frames import Frames
-from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.errors import StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Send, Step
-from qit4n.keys.store import Put
+from qit4n.keys.store import settle
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Site
 from qit4n.node.journal import Journal
 from qit4n.refpoints import ck, kq1, kx
@@ -95,11 +95,10 @@ class MemoryStore:
 
     def commit(self, step: Step) -> None:
         """Keep what is written."""
-        for write in step.writes:
-            if isinstance(write, Put):
-                self.records[write.record.kind, write.record.key] = write.record
-            else:
-                self.records.pop((write.kind, write.key), None)
+        records, _ = settle(step.writes)
+        self.records |= {key: record for key, record in records.items() if record is not None}
+        for key in [key for key, record in records.items() if record is None]:
+            self.records.pop(key, None)
 
 
 class Chain:

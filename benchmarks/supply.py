@@ -2,7 +2,8 @@
 
 Both stores are filled with the same end-to-end chunks beforehand and the link makes next to nothing, so what is
 measured is supply, not distillation. A request is answered when both sites hold it durably. "per core" is requests
-in a second of the serving process's processor time, its threads included: a busy machine does not count.
+in a second of the serving process's processor time, its threads included. A busy machine makes that larger too, by
+half and more (shared caches and cores): the ratio to a peer of the same run is the steadier figure.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 from benchmarks import Result
 from benchmarks.peers import peers
 from qit4n.adapters.certificates import issue_all
-from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.cli.up import applications
 from qit4n.keys import combination
 from qit4n.keys.store import ChunkRecord, Put

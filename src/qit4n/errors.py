@@ -59,6 +59,12 @@ class StoreFullError(StoreError):
     exit_code = 9
 
 
+class StoreLostError(StoreError):
+    """The store is out of reach, or another process owns it now: this one must end."""
+
+    exit_code = 14
+
+
 class AuditError(QitError):
     """An audit trail was changed, or cut short."""
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qit4n.adapters.sealing import read_store_key
-from qit4n.adapters.store import trail
+from qit4n.adapters.sqlite import trail
 from qit4n.errors import AuditError, UnknownNetworkError
 from qit4n.keys.audit import AuditEvent, AuditRow
 from qit4n.keys.audit import verify as verify_rows

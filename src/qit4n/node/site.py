@@ -13,7 +13,7 @@ from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
 from qit4n.adapters.sealing import read_store_key
-from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
 from qit4n.keys.manager import KeyManager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qit4n.adapters.store import SQLiteStore
+from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.errors import CertificateError
 from qit4n.keys.store import AuthenticationKeyRecord
 from qit4n.node.onetimekeys import load_keys

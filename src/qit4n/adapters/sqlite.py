@@ -12,14 +12,15 @@ Rules it keeps:
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from qit4n.adapters.sealedstore import Changes, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
 from qit4n.keys import audit
-from qit4n.keys.store import AuditHeadRecord, Record, RecordType, Write, settle
+from qit4n.keys.store import AuditHeadRecord
 
 FORMAT = 2
 SCHEMA = """
@@ -38,16 +39,14 @@ ERASE = ("DELETE FROM wrapping WHERE kind = ? AND key = ?", "DELETE FROM record 
 LOAD = (
     "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = ? ORDER BY record.number"
 )
-HEAD = "head"
 
 
-class SQLiteStore:
+class SQLiteStore(SealedStore):
     """A :class:`qit4n.keys.store.Store` in one SQLite file. Not shared between threads at the same time."""
 
     def __init__(self, path: Path, key: bytes) -> None:
         """Open or create the store at ``path`` under the 32-byte store key ``key``; the wrapping key is renewed."""
         self._path = path
-        self.damaged: set[tuple[str, str]] = set()
         self._lock = self._take_lock()
         try:
             fresh = not path.exists()
@@ -56,9 +55,7 @@ class SQLiteStore:
             os.close(self._lock)
             raise
         try:
-            self._sealing = Sealing(key, path.with_suffix(".wrapping"), fresh=fresh)
-            self._rotate()
-            self._trail = self._last_row()
+            super().__init__(Sealing(key, path.with_suffix(".wrapping"), fresh=fresh))
         except StoreError:
             self.close()
             raise
@@ -102,67 +99,35 @@ class SQLiteStore:
             raise StoreError(f"{self._path} is in use by another process; stop it first") from error
         return handle
 
-    def _rotate(self) -> None:
+    def _rows(self, kind: str) -> list[tuple[str, bytes, bytes | None]]:
         with self._errors():
-            rows = self._database.execute("SELECT kind, key, wrapped FROM wrapping").fetchall()
-            self._sealing.begin_rotation()
-            fresh = [(kind, key, self._sealing.rewrap(kind, key, wrapped)) for kind, key, wrapped in rows]
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(WRAP, fresh)
-            self._database.execute("COMMIT")
-            self._sealing.end_rotation()
+            return self._database.execute(LOAD, (kind,)).fetchall()
 
-    def _last_row(self) -> audit.AuditRow:
+    def _wrappings(self) -> list[Wrapping]:
+        with self._errors():
+            return self._database.execute("SELECT kind, key, wrapped FROM wrapping").fetchall()
+
+    def _last_row(self) -> audit.AuditRow | None:
         with self._errors():
             row = self._database.execute("SELECT number, body, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
-        return audit.AuditRow(*row) if row else audit.START
+        return audit.AuditRow(*row) if row else None
 
-    def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
-        """All records of a kind, oldest first. One that fails authentication is left out, see ``damaged``."""
-        with self._errors():
-            rows = self._database.execute(LOAD, (kind.kind,)).fetchall()
-        for key, body, wrapped in rows:
-            record = self._sealing.open(kind, key, body, wrapped)
-            if record is None:
-                self.damaged.add((kind.kind, key))
-            else:
-                yield record
-
-    def commit(self, writes: Iterable[Write]) -> None:
-        """Make the writes durable, all or none."""
-        records, events = settle(writes)
-        trail = audit.following(self._trail, events) if events else self._trail
-        if events:
-            head = AuditHeadRecord(key=HEAD, number=trail.number, hash=trail.hash)
-            records[head.kind, head.key] = head
+    def _write(self, changes: Changes) -> None:
         with self._errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                self._write(records)
-                if events:
-                    row = (trail.number, trail.body, trail.hash)
+                self._database.executemany(PUT, changes.bodies)
+                self._database.executemany(WRAP, changes.wrappings)
+                for statement in ERASE:
+                    self._database.executemany(statement, changes.erased)
+                if changes.row:
+                    row = (changes.row.number, changes.row.body, changes.row.hash)
                     self._database.execute("INSERT INTO audit (number, body, hash) VALUES (?, ?, ?)", row)
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
-        self._trail = trail
-
-    def _write(self, records: dict[tuple[str, str], Record | None]) -> None:
-        bodies, wrappings, erased = [], [], []
-        for (kind, key), record in records.items():
-            if record is None:
-                erased.append((kind, key))
-                continue
-            body, wrapped = self._sealing.seal(record)
-            bodies.append((kind, key, body))
-            if wrapped:
-                wrappings.append((kind, key, wrapped))
-        self._database.executemany(PUT, bodies)
-        self._database.executemany(WRAP, wrappings)
-        for statement in ERASE:
-            self._database.executemany(statement, erased)
 
     def close(self) -> None:
         """Close the file and let go of the lock."""
@@ -174,8 +139,8 @@ class SQLiteStore:
 
 
 @contextmanager
-def trail(path: Path, key: bytes) -> Iterator[tuple[Iterator[audit.AuditRow], tuple[int, bytes]]]:
-    """The audit trail of a store that may be in use; beside it number and hash of its last row, under the store key.
+def trail(path: Path, key: bytes) -> Iterator[Trail]:
+    """The audit trail of a store that may be in use.
 
     Raises:
         StoreError: the store cannot be read.
@@ -183,11 +148,9 @@ def trail(path: Path, key: bytes) -> Iterator[tuple[Iterator[audit.AuditRow], tu
     with _Translate(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as database:
         database.execute("BEGIN")  # one state for both reads
         found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchone()
-        head = Sealing(key, path.with_suffix(".wrapping"), fresh=False).open(AuditHeadRecord, *found) if found else None
-        if found and head is None:
-            raise StoreDamagedError(f"{path}: the record that protects the end of the audit trail is damaged")
+        head = head_of(Sealing(key, path.with_suffix(".wrapping"), fresh=False), found)
         rows = database.execute("SELECT number, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY number")
-        yield (audit.AuditRow(*row) for row in rows), (head.number, head.hash) if head else (0, audit.START.hash)
+        yield (audit.AuditRow(*row) for row in rows), head
 
 
 class _Translate:

@@ -1,13 +1,13 @@
-"""The SQLite store: durable, encrypted, honest about damage."""
+"""What is special about the store on SQLite: its files, its settings, damage and a full disk."""
 
 import sqlite3
 
 import pytest
 
-from qit4n.adapters.store import SQLiteStore, trail
+from qit4n.adapters.sqlite import SQLiteStore, trail
 from qit4n.errors import AuditError, StoreDamagedError, StoreError, StoreFullError
 from qit4n.keys.audit import AuditEvent, verify
-from qit4n.keys.store import Append, Erase, HeadRecord, HeldKeysRecord, Put
+from qit4n.keys.store import Append, Erase, HeldKeysRecord, Put
 
 KEY = bytes(range(32))
 SECRET = b"a-secret-that-must-not-show-up!!"
@@ -20,29 +20,6 @@ def held(key, value=SECRET):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "store.db"
-
-
-def test_what_was_committed_is_there_after_reopening(path):
-    """Records survive, in the order of their first put; erased ones do not."""
-    store = SQLiteStore(path, KEY)
-    store.commit([Put(held("b")), Put(held("a")), Put(HeadRecord(key="b", position=3))])
-    store.commit([Put(held("b", b"new")), Put(held("c")), Erase(HeldKeysRecord.kind, "a")])
-    store.close()
-    again = SQLiteStore(path, KEY)
-    assert [(record.key, record.values) for record in again.load(HeldKeysRecord)] == [("b", b"new"), ("c", SECRET)]
-    assert [record.position for record in again.load(HeadRecord)] == [3]
-    again.close()
-
-
-def test_a_commit_is_all_or_nothing(path):
-    """When one write of a commit fails, none of it is there."""
-    store = SQLiteStore(path, KEY)
-    with pytest.raises(AttributeError):
-        store.commit([Put(held("a")), object()])
-    assert list(store.load(HeldKeysRecord)) == []
-    store.commit([Put(held("b"))])
-    assert [record.key for record in store.load(HeldKeysRecord)] == ["b"]
-    store.close()
 
 
 def test_no_key_in_clear_on_the_disk(path):
@@ -117,22 +94,6 @@ def test_two_processes_cannot_own_one_store(path):
 
 
 EVENT = AuditEvent(at=1.0, step="held", subject="b", bits=8)
-
-
-def test_the_audit_trail_goes_with_its_commit(path):
-    """Events of a commit are one row; a failed commit leaves none; reopening goes on with the chain."""
-    store = SQLiteStore(path, KEY)
-    store.commit([Append(EVENT), Put(held("a")), Append(EVENT)])
-    with pytest.raises(AttributeError):
-        store.commit([Append(EVENT), object()])
-    store.close()
-    again = SQLiteStore(path, KEY)
-    again.commit([Append(EVENT)])
-    with trail(path, KEY) as (found, head):  # while it is in use
-        rows = list(found)
-    assert [len(row.events()) for row in rows] == [2, 1]
-    assert verify(rows, head) == 2
-    again.close()
 
 
 def test_a_trail_that_was_touched_in_the_database_is_noticed(path):

@@ -1,0 +1,170 @@
+"""What every key store promises, on SQLite and on a real PostgreSQL server."""
+
+import itertools
+import sqlite3
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from qit4n.adapters import postgres, sqlite
+from qit4n.errors import AuditError, StoreError
+from qit4n.keys.audit import AuditEvent, verify
+from qit4n.keys.store import Append, Erase, HeadRecord, HeldKeysRecord, Put
+
+KEY = bytes(range(32))
+SECRET = b"a-secret-that-must-not-show-up!!"
+EVENT = AuditEvent(at=1.0, step="held", subject="b", bits=8)
+SITES = itertools.count()
+
+
+def held(key, value=SECRET):
+    return HeldKeysRecord(key=key, values=value, size=32, master="m", slaves=("s",), waiting=(b"\x01",))
+
+
+class OnSQLite:
+    """One store file."""
+
+    def __init__(self, directory, _server):
+        self.path = directory / "store.db"
+
+    def open(self):
+        return sqlite.SQLiteStore(self.path, KEY)
+
+    def trail(self):
+        return sqlite.trail(self.path, KEY)
+
+    def execute(self, statement):
+        with closing(sqlite3.connect(self.path)) as raw, raw:
+            return raw.execute(statement).fetchall()
+
+
+class OnPostgres:
+    """One schema of the server."""
+
+    def __init__(self, directory, server):
+        self.conninfo, self.site, self.keys = server.conninfo, f"Site.{next(SITES)}", directory / "store.wrapping"
+
+    def open(self):
+        return postgres.PostgresStore(self.conninfo, self.site, KEY, self.keys)
+
+    def trail(self):
+        return postgres.trail(self.conninfo, self.site, KEY, self.keys)
+
+    def execute(self, statement):
+        with psycopg.connect(self.conninfo) as raw:
+            raw.execute(f'SET search_path TO "{self.site}"')
+            found = raw.execute(statement)
+            return found.fetchall() if found.description else []
+
+
+@pytest.fixture(params=[OnSQLite, OnPostgres])
+def place(request, tmp_path):
+    """Where a store is kept."""
+    server = request.getfixturevalue("postgres_server") if request.param is OnPostgres else None
+    return request.param(tmp_path, server)
+
+
+def test_what_was_committed_is_there_after_reopening(place):
+    """Records survive, in the order of their first put; erased ones do not."""
+    store = place.open()
+    store.commit([Put(held("b")), Put(held("a")), Put(HeadRecord(key="b", position=3))])
+    store.commit([Put(held("b", b"new")), Put(held("c")), Erase(HeldKeysRecord.kind, "a")])
+    store.close()
+    again = place.open()
+    assert [(record.key, record.values) for record in again.load(HeldKeysRecord)] == [("b", b"new"), ("c", SECRET)]
+    assert [record.position for record in again.load(HeadRecord)] == [3]
+    assert again.damaged == set()
+    again.close()
+
+
+def test_a_commit_is_all_or_nothing(place):
+    """The database refuses the last statement of a commit: nothing of it is there, and the next one works."""
+    store = place.open()
+    place.execute("INSERT INTO audit (number, body, hash) VALUES (1, '', '')")
+    with pytest.raises(StoreError):
+        store.commit([Put(held("a")), Append(EVENT)])
+    assert list(store.load(HeldKeysRecord)) == []
+    place.execute("DELETE FROM audit")
+    store.commit([Put(held("b")), Append(EVENT)])
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["b"]
+    store.close()
+
+
+def test_the_last_write_to_a_record_in_a_commit_counts(place):
+    """A head that moves with each of many requests; a record that comes and goes in one commit."""
+    store = place.open()
+    heads = [Put(HeadRecord(key="h", position=number)) for number in range(500)]
+    store.commit([*heads, Put(held("a")), Erase(HeldKeysRecord.kind, "a"), Put(held("b"))])
+    assert [record.position for record in store.load(HeadRecord)] == [499]
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["b"]
+    store.close()
+
+
+def test_erasing_takes_the_wrapping_too(place):
+    """No row of either table is left."""
+    store = place.open()
+    store.commit([Put(held("a"))])
+    assert len(place.execute("SELECT * FROM wrapping")) == 1
+    store.commit([Erase(HeldKeysRecord.kind, "a"), Erase(HeldKeysRecord.kind, "never there")])
+    assert place.execute("SELECT * FROM wrapping") == place.execute("SELECT * FROM record") == []
+    store.close()
+
+
+def test_swapped_records_and_wrappings_are_left_out_and_named(place):
+    """A body or a wrapping under another key: that record only is damaged."""
+    store = place.open()
+    store.commit([Put(held(name)) for name in "abcd"])
+    place.execute("UPDATE record SET body = (SELECT body FROM record WHERE key = 'a') WHERE key = 'b'")
+    place.execute("UPDATE wrapping SET wrapped = (SELECT wrapped FROM wrapping WHERE key = 'a') WHERE key = 'c'")
+    assert [record.key for record in store.load(HeldKeysRecord)] == ["a", "d"]
+    assert store.damaged == {("held-keys", "b"), ("held-keys", "c")}
+    store.close()
+
+
+def test_each_opening_renews_all_wrappings(place):
+    """Other bytes, the same records."""
+    store = place.open()
+    store.commit([Put(held("a")), Put(held("b"))])
+    before = place.execute("SELECT wrapped FROM wrapping ORDER BY key")
+    store.close()
+    again = place.open()
+    after = place.execute("SELECT wrapped FROM wrapping ORDER BY key")
+    assert not set(before) & set(after)
+    assert [record.values for record in again.load(HeldKeysRecord)] == [SECRET, SECRET]
+    again.close()
+
+
+def test_no_key_in_clear_in_any_row(place):
+    """What the database sees of a record with material is ciphertext."""
+    store = place.open()
+    store.commit([Put(held("a")), Append(EVENT)])
+    rows = [row for table in ("record", "wrapping", "audit") for row in place.execute("SELECT * FROM " + table)]
+    assert len(rows) == 4
+    assert all(SECRET not in bytes(value) for row in rows for value in row if isinstance(value, bytes))
+    store.close()
+
+
+def test_the_audit_trail_goes_with_its_commit(place):
+    """Events of a commit are one row; reopening goes on with the chain; it can be read while the store is in use."""
+    store = place.open()
+    store.commit([Append(EVENT), Put(held("a")), Append(EVENT)])
+    store.close()
+    again = place.open()
+    again.commit([Append(EVENT)])
+    with place.trail() as (found, head):
+        rows = list(found)
+    assert [len(row.events()) for row in rows] == [2, 1]
+    assert verify(rows, head) == 2
+    again.close()
+
+
+def test_a_trail_that_was_cut_short_is_noticed(place):
+    """The last row is gone."""
+    store = place.open()
+    for _ in range(3):
+        store.commit([Append(EVENT)])
+    place.execute("DELETE FROM audit WHERE number = 3")
+    with place.trail() as (rows, head), pytest.raises(AuditError, match="ends with row 2"):
+        verify(rows, head)
+    store.close()
