@@ -4,7 +4,9 @@ BIN := .venv/bin
 
 KILLS ?= 1000
 
-.PHONY: up test test-long kills lint format install bench constraints clean
+SEEDS ?= 10000
+
+.PHONY: up faults test test-long kills lint format install bench constraints clean
 
 up: install
 	$(BIN)/qit up two-data-centres
@@ -17,6 +19,9 @@ test-long: install
 
 kills: install
 	KILLS=$(KILLS) $(BIN)/pytest -s tests/system/test_kills.py
+
+faults: install  # SEEDS=n runs n seeds on all cores, SEED=n replays one with its trace
+	$(BIN)/python -m qit4n.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
 
 lint: install
 	$(BIN)/ruff check .

@@ -115,3 +115,12 @@ class BlockRefusedError(QitError):
         """Keep the machine-readable reason beside the sentence for people."""
         super().__init__(text)
         self.reason = reason
+
+
+class InvariantViolatedError(QitError):
+    """A simulated network did what must never happen: ``invariant`` is the promise that was broken."""
+
+    def __init__(self, invariant: str, text: str) -> None:
+        """Keep the promise beside what happened."""
+        super().__init__(f"{invariant}: {text}")
+        self.invariant = invariant

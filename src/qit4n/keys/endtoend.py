@@ -77,7 +77,7 @@ class EndToEndPools:
     def order(self, table: ck.RelayTable) -> None:
         """Take the controller's paths and targets; pools without an order keep their stock, unfilled."""
         orders = {(order.peer, order.trust): order for order in table.pools}
-        for key in orders.keys() | self.outgoing.keys():
+        for key in (*orders, *(pool for pool in self.outgoing if pool not in orders)):
             self._out(*key).order(orders.get(key))
 
     # taking
@@ -230,8 +230,10 @@ class EndToEndPools:
         return Step()
 
     def chunk_refused(self, peer: str, message: kx.ChunkRefused, now: float) -> Step:
-        """The destination could not make a chunk."""
+        """The destination could not make a chunk; perhaps it has started again and lost the secret with this site."""
         found = self._flight(peer, message.chunk)
+        if found:
+            self._epochs.forget(peer)
         return self._give_up(found[0], (message.chunk,), message.reason, now) if found else Step()
 
     def _fail(self, pool: OutgoingPool, chunk: str, share: int, reason: str, now: float) -> Step:

@@ -36,7 +36,10 @@ RUN_AGAIN_SHARE = 0.8
 
 @dataclass(kw_only=True)
 class LinkStock:
-    """The pools of one link at one end. ``pending`` slabs wait for the agreement of both ends."""
+    """The pools of one link at one end. ``pending`` slabs wait for the agreement of both ends.
+
+    ``running`` is what the QKD module was told last: None after a start, when it may still follow an order of before.
+    """
 
     link: str
     peer: str
@@ -46,7 +49,7 @@ class LinkStock:
     pending: dict[str, SlabRecord] = field(default_factory=dict)
     offered: dict[str, kx.OfferSlab] = field(default_factory=dict)
     account: kq1.LinkAccount = field(default_factory=kq1.LinkAccount)
-    running: bool = True
+    running: bool | None = None
     offered_at: float = 0.0
 
     @property
@@ -273,7 +276,9 @@ class KMA:
     def _timer_of(self, stock: LinkStock, now: float) -> Step:
         step = Step()
         for record in list(stock.pending.values()):
-            if now - record.received_at > AGREEMENT_LIMIT_S:
+            if record.received_at > now:  # the clock has gone back: count from now on
+                stock.pending[record.slab] = msgspec.structs.replace(record, received_at=now)
+            elif now - record.received_at > AGREEMENT_LIMIT_S:
                 step.extend(self._void(stock, (record.slab,)))
         if self._max_age_s:
             step.extend(self._void(stock, stock.send.older(now - self._max_age_s), "it is too old"))
@@ -284,7 +289,7 @@ class KMA:
         return step
 
     def _run_or_rest(self, stock: LinkStock) -> Step:
-        full = self._stock_bytes * (1.0 if stock.running else RUN_AGAIN_SHARE)
+        full = self._stock_bytes * (RUN_AGAIN_SHARE if stock.running is False else 1.0)
         run = stock.total_bytes < full
         if run == stock.running:
             return Step()

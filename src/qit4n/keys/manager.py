@@ -182,8 +182,8 @@ class KeyManager:
     def _void_with(self, peer: str, seen: int) -> Step:
         """The store is an old copy: give up what it shares with ``peer``."""
         self.is_old_copy = True
-        self._synchroniser.outrun(seen)
-        step = self.kma.void_with(peer)
+        step = self._synchroniser.outrun(seen)
+        step.extend(self.kma.void_with(peer))
         step.extend(self.pools.void_with(peer))
         step.extend(self.ksa.void_with(peer))
         return step

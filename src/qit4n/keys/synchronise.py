@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qit4n.entropy import Entropy
+from qit4n.errors import ProtocolError
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import PositionRecord, Put
 from qit4n.pools.keypool import KeyPool
@@ -23,6 +24,7 @@ from qit4n.refpoints import kx
 
 ASK_INTERVAL_S = 1.0
 POSITION_INTERVAL_S = 5.0
+MOST_COMMITS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -94,23 +96,38 @@ class Synchroniser:
         self._asked.pop(peer, None)
 
     def heard(self, peer: str, position: int) -> Step:
-        """Remember how far a peer's store is."""
+        """Remember how far a peer's store is.
+
+        Raises:
+            ProtocolError: no store is that far.
+        """
+        if position >= MOST_COMMITS:
+            raise ProtocolError(f"site {peer} claims {position} commits, more than any store has seen")
         if position <= self._seen.get(peer, 0):
             return Step()
         self._seen[peer] = position
         return Step([Put(PositionRecord(key=peer, position=position))])
 
-    def outrun(self, position: int) -> None:
-        """Somebody has seen this store further: go on beyond that."""
+    def outrun(self, position: int) -> Step:
+        """Somebody has seen this store further: go on beyond that, durably before anything refers to it."""
         self.position = max(self.position, position)
+        return Step([Put(PositionRecord(key=self._site, position=self.position))])
 
     def seen(self, peer: str) -> int:
         """The highest position heard from a peer."""
         return self._seen.get(peer, 0)
 
     def expected(self, peer: str, message: kx.PoolStates) -> bool:
-        """Whether a report answers the last question; then the two agree as soon as it is worked in."""
-        if self._asked.get(peer, (0, 0.0))[0] != message.session:
+        """Whether a report answers the last question; then the two agree as soon as it is worked in.
+
+        Raises:
+            ProtocolError: the peer says that it has seen this store further than any store can be. The limit is half
+                of what others take, so that one who lies about it cannot drive this store to where they refuse it.
+        """
+        if message.seen >= MOST_COMMITS // 2:
+            raise ProtocolError(f"site {peer} claims to have seen {message.seen} commits of {self._site}")
+        asked = self._asked.get(peer)
+        if asked is None or asked[0] != message.session:
             return False
         del self._asked[peer]
         return True

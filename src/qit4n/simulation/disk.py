@@ -1,0 +1,66 @@
+"""A simulated disk under a key store: keeps what was committed, whatever happens to the process."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from qit4n.errors import StoreFullError
+from qit4n.keys.audit import AuditEvent
+from qit4n.keys.store import Record, RecordType, Write, settle
+
+Records = dict[tuple[str, str], Record]
+
+
+class Disk:
+    """A :class:`qit4n.keys.store.Store` in memory.
+
+    Whether a commit that a crash interrupts is there afterwards is decided by ``keep``; it is there whole or not at
+    all. ``full`` refuses every commit. A record in ``rotten`` fails authentication: it is left out on load until it
+    is written again. ``mark`` is the file beside the store that says how far the store was.
+    """
+
+    def __init__(self) -> None:
+        """An empty disk."""
+        self.records: Records = {}
+        self.rotten: set[tuple[str, str]] = set()
+        self.damaged: set[tuple[str, str]] = set()
+        self.trail: list[AuditEvent] = []
+        self.full = False
+        self.mark = 0
+
+    def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
+        """All sound records of a kind, oldest first."""
+        for place, record in self.records.items():
+            if isinstance(record, kind):
+                if place in self.rotten:
+                    self.damaged.add(place)
+                else:
+                    yield record
+
+    def commit(self, writes: Iterable[Write]) -> None:
+        """Make the writes durable, all or none."""
+        if self.full:
+            raise StoreFullError("the simulated disk is full")
+        self.write(*settle(writes))
+
+    def write(self, records: Mapping[tuple[str, str], Record | None], events: Iterable[AuditEvent]) -> None:
+        """Put and erase records, add to the audit trail."""
+        for place, record in records.items():
+            self.rotten.discard(place)
+            if record is None:
+                self.records.pop(place, None)
+            else:
+                self.records[place] = record
+        self.trail.extend(events)
+
+    def torn(self, writes: list[Write], written: int) -> None:
+        """The power failed when ``written`` of the writes had reached the disk: the store takes none of them."""
+        del writes, written
+
+    def backup(self) -> tuple[Records, int]:
+        """A copy of the store, and the mark."""
+        return dict(self.records), self.mark
+
+    def restore(self, copy: tuple[Records, int], *, with_mark: bool) -> None:
+        """An older copy comes back."""
+        self.records, self.rotten = dict(copy[0]), set()
+        if with_mark:
+            self.mark = copy[1]
