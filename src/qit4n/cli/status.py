@@ -89,7 +89,8 @@ def sites_table(report: mc.NetworkStatus) -> Table:
         colour, word = ("green", "up") if site.up else ("red", "down")
         memory = f"{site.memory_bytes / 1e6:.0f} MB"
         uptime = f"{site.uptime_s:.0f} s"
-        table.add_row(site.site, Text(word, style=colour), str(site.pid), uptime, memory, str(site.unclaimed_keys))
+        process = f"{site.pid} (replica {site.replica})" if site.replica else str(site.pid)
+        table.add_row(site.site, Text(word, style=colour), process, uptime, memory, str(site.unclaimed_keys))
     return table
 
 
