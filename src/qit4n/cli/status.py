@@ -81,16 +81,26 @@ def links_table(report: mc.NetworkStatus) -> Table:
 
 
 def sites_table(report: mc.NetworkStatus) -> Table:
-    """Sites: process, uptime, memory."""
+    """Sites: process, uptime, memory, and with replicas which one serves and how many stand by."""
     table = _table("Sites", ("site", "state"))
     for name in ("process", "up for", "memory", "unclaimed keys"):
         table.add_column(name, justify="right")
+    if any(site.replica for site in report.sites):
+        table.add_column("replicas")
     for site in report.sites:
         colour, word = ("green", "up") if site.up else ("red", "down")
         memory = f"{site.memory_bytes / 1e6:.0f} MB"
         uptime = f"{site.uptime_s:.0f} s"
-        table.add_row(site.site, Text(word, style=colour), str(site.pid), uptime, memory, str(site.unclaimed_keys))
+        figures = (str(site.pid), uptime, memory, str(site.unclaimed_keys))
+        table.add_row(site.site, Text(word, style=colour), *figures, *([_replicas(site)] if site.replica else []))
     return table
+
+
+def _replicas(site: mc.SiteStatus) -> Text:
+    if not site.up:
+        return Text("")
+    style = "" if site.standbys else "yellow"
+    return Text(f"{site.replica} serves, {site.standbys} stand by", style=style)
 
 
 def pools_table(report: mc.NetworkStatus) -> Table:
