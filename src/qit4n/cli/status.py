@@ -85,22 +85,17 @@ def sites_table(report: mc.NetworkStatus) -> Table:
     table = _table("Sites", ("site", "state"))
     for name in ("process", "up for", "memory", "unclaimed keys"):
         table.add_column(name, justify="right")
-    if any(site.replica for site in report.sites):
-        table.add_column("replicas")
+    replicas = any(site.replica for site in report.sites)
+    if replicas:
+        table.add_column("stand by", justify="right")
     for site in report.sites:
         colour, word = ("green", "up") if site.up else ("red", "down")
         memory = f"{site.memory_bytes / 1e6:.0f} MB"
         uptime = f"{site.uptime_s:.0f} s"
-        figures = (str(site.pid), uptime, memory, str(site.unclaimed_keys))
-        table.add_row(site.site, Text(word, style=colour), *figures, *([_replicas(site)] if site.replica else []))
+        process = f"{site.pid} (replica {site.replica})" if site.replica else str(site.pid)
+        row = (Text(word, style=colour), process, uptime, memory, str(site.unclaimed_keys))
+        table.add_row(site.site, *row, *([str(site.standbys)] if replicas else []))
     return table
-
-
-def _replicas(site: mc.SiteStatus) -> Text:
-    if not site.up:
-        return Text("")
-    style = "" if site.standbys else "yellow"
-    return Text(f"{site.replica} serves, {site.standbys} stand by", style=style)
 
 
 def pools_table(report: mc.NetworkStatus) -> Table:
