@@ -51,7 +51,7 @@ class KeyPool:
         return slab in self._slabs
 
     def add(self, slab: str, material: bytes, head: int = 0, at: float = 0.0) -> None:
-        """Append a slab of which ``head`` bytes have already left (all, if it is shorter); ``at`` is its time, in seconds."""
+        """Append a slab of which ``head`` bytes have left (all, if it is shorter); ``at`` is its time, in seconds."""
         if slab in self._slabs:
             raise ProtocolError(f"slab {slab} is in the pool already")
         head = min(head, len(material))
