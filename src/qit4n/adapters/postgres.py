@@ -36,10 +36,10 @@ from qit4n.errors import StoreDamagedError, StoreError, StoreFullError, StoreLos
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord
 
-SILENCE_LIMIT_S = 1.5
-LEASE_S = 1.0  # less than the silence after which another replica may own the store
+SILENCE_LIMIT_S = 1.2
+LEASE_S = 0.8  # less than the silence after which another replica may own the store
 POLL_S = 0.05
-BEAT_S = 0.3
+BEAT_S = 0.25
 OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 1,

@@ -28,6 +28,7 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    "recovery_init_sync_method": "syncfs",  # one call instead of one per file, after a crash
     "tcp_keepalives_idle": "1",
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",  # statements have sealed records in them: not into a log
