@@ -9,13 +9,12 @@ Rules it keeps:
 - One process owns a store: a second one is refused.
 """
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from qit4n.adapters.ownerfile import OwnerFile
 from qit4n.adapters.sealedstore import Changes, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
@@ -47,14 +46,17 @@ class SQLiteStore(SealedStore):
     def __init__(self, path: Path, key: bytes) -> None:
         """Open or create the store at ``path`` under the 32-byte store key ``key``; the wrapping key is renewed."""
         self._path = path
-        self._lock = self._take_lock()
+        self._lock = OwnerFile(path.with_suffix(".lock"))
         try:
-            fresh = not path.exists()
+            if not self._lock.take():
+                raise StoreError(f"{path} is in use by another process; stop it first")  # noqa: TRY301
             self._database = self._open()
         except StoreError:
-            os.close(self._lock)
+            self._lock.close()
             raise
         try:
+            with self._errors():
+                fresh = self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
             super().__init__(Sealing(key, path.with_suffix(".wrapping"), fresh=fresh))
         except StoreError:
             self.close()
@@ -86,18 +88,6 @@ class SQLiteStore(SealedStore):
                 "move it away to start with an empty store: the keys in it are lost then"
             )
         database.execute(f"PRAGMA user_version={FORMAT}")
-
-    def _take_lock(self) -> int:
-        try:
-            handle = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-        except OSError as error:
-            raise StoreError(f"{self._path}: cannot open the store's lock: {error.strerror}") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise StoreError(f"{self._path} is in use by another process; stop it first") from error
-        return handle
 
     def _rows(self, kind: str) -> list[tuple[str, bytes, bytes | None]]:
         with self._errors():
@@ -132,7 +122,7 @@ class SQLiteStore(SealedStore):
     def close(self) -> None:
         """Close the file and let go of the lock."""
         self._database.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def _errors(self) -> "_Translate":
         return _Translate(self._path)

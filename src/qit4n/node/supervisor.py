@@ -154,7 +154,10 @@ class Supervisor:
             await asyncio.sleep(POLL_S)
             if server.process.poll() is not None:
                 self._told("the PostgreSQL server ended; restarting it")
-                await asyncio.to_thread(server.start)
+                try:
+                    await asyncio.to_thread(server.start)
+                except StoreError as error:
+                    self._told(str(error))
 
     async def _check_ports(self) -> None:
         wanted = [("the controller", self._network.controller_host, self._network.controller_port())]
