@@ -26,7 +26,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from qit4n.adapters.sealedstore import Changes, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreError, StoreFullError, StoreLostError
 from qit4n.keys import audit
@@ -35,8 +35,16 @@ from qit4n.keys.store import AuditHeadRecord
 SILENCE_LIMIT_S = 1.5
 POLL_S = 0.05
 BEAT_S = 0.3
-OPTIONS: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 2}
+OPTIONS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 2000,  # keepalives do not watch a connection that waits for an answer
+}
 OLDEST_SERVER = 150_000
+OUT_OF_REACH = "start the PostgreSQL server; a private one runs while qit up does"
+NOT_OWNED = "this process does not own the store any more"
 DISK_FULL = "53100"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -67,7 +75,7 @@ HOLDER = """
 SELECT pid, application_name, extract(epoch FROM clock_timestamp() - state_change)::float8
 FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s
-    AND state <> 'active'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND state <> 'active'
 """
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -89,7 +97,7 @@ class PostgresStore(SealedStore):
         self._site = site
         self._closed = threading.Event()
         self._one_at_a_time = threading.Lock()
-        with _errors(site):
+        with _errors(site, OUT_OF_REACH):
             self._database = _connect(conninfo, site)
         try:
             with _errors(site):
@@ -97,7 +105,7 @@ class PostgresStore(SealedStore):
                 self._wait_for_lock(waiting)
                 self._beat()
                 fresh = self._prepare()
-            super().__init__(Sealing(key, wrapping_keys, fresh=fresh))
+            super().__init__(f"of site {site}", Sealing(key, wrapping_keys, fresh=fresh))
         except BaseException:
             self.close()
             raise
@@ -140,7 +148,11 @@ class PostgresStore(SealedStore):
         self._database.execute(SCHEMA)
         return known is None
 
-    def _rows(self, kind: str) -> list[tuple[str, bytes, bytes | None]]:
+    def _is_empty(self) -> bool:
+        with _errors(self._site):
+            return self._database.execute("SELECT 1 FROM record LIMIT 1").fetchone() is None
+
+    def _rows(self, kind: str) -> list[Row]:
         with _errors(self._site):
             return self._database.execute(LOAD, (kind,), binary=True).fetchall()
 
@@ -191,10 +203,10 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
     Raises:
         StoreError: the store cannot be read.
     """
-    with _errors(site), contextlib.closing(_connect(conninfo, site)) as database:
+    with _errors(site, OUT_OF_REACH), contextlib.closing(_connect(conninfo, site)) as database:
         database.execute(_search_path(site))
         database.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # one state for both reads
-        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchone()
+        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchall()
         head = head_of(Sealing(key, wrapping_keys, fresh=False), found)
         with database.cursor(name="trail") as rows:
             rows.execute("SELECT number, body, hash FROM audit ORDER BY number")
@@ -229,8 +241,8 @@ def _lock_number(site: str) -> int:
 
 
 @contextmanager
-def _errors(site: str) -> Iterator[None]:
-    """Turns PostgreSQL's errors into sentences with the site and the fix."""
+def _errors(site: str, lost: str = NOT_OWNED) -> Iterator[None]:
+    """Turns PostgreSQL's errors into sentences with the site and the fix; ``lost`` is what a lost session means."""
     try:
         yield
     except psycopg.Error as error:
@@ -238,5 +250,5 @@ def _errors(site: str) -> Iterator[None]:
         if error.sqlstate == DISK_FULL:
             raise StoreFullError(f"{text}; free space there. Nothing acknowledged is lost") from error
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-            raise StoreLostError(f"{text}; this process does not own the store any more") from error
+            raise StoreLostError(f"{text}; {lost}") from error
         raise StoreError(text) from error

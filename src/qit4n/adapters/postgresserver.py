@@ -17,6 +17,9 @@ from typing import Any
 from qit4n.errors import StoreError
 
 START_LIMIT_S = 30.0
+STOP_LIMIT_S = 10.0
+SOCKET_LINE = 4  # of postmaster.pid
+PREFIX = "qit4n-"
 ACCOUNTS = ("postgres", "nobody")
 SETTINGS = {
     "listen_addresses": "",
@@ -39,7 +42,7 @@ class PostgresServer:
         self._directory = directory
         self._programs = _programs()
         self._account = _account()
-        self._sockets = Path(tempfile.mkdtemp(prefix="qit4n-"))  # the address of a local socket may have 107 bytes
+        self._sockets = Path(tempfile.mkdtemp(prefix=PREFIX))  # the address of a local socket may have 107 bytes
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -56,6 +59,7 @@ class PostgresServer:
         self._directory.mkdir(exist_ok=True)
         data = self._data()
         self._own(data, self._sockets)
+        self._end_orphan(data)
         if not (data / "PG_VERSION").exists():
             self._run("initdb", "-D", str(data), "-U", "qit4n", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
             subprocess.run(["sync"], check=True)  # noqa: S607 - one flush instead of one per file
@@ -66,6 +70,23 @@ class PostgresServer:
                 [str(part) for part in command], stdout=log, stderr=log, **self._as_account(), start_new_session=True
             )
         self._wait()
+
+    @staticmethod
+    def _end_orphan(data: Path) -> None:
+        """End the server that a supervisor left behind when it was killed: it holds the data and is known to nobody."""
+        try:
+            lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            pid, sockets = int(lines[0]), Path(lines[SOCKET_LINE])
+        except (OSError, ValueError, IndexError):
+            return
+        deadline = time.monotonic() + STOP_LIMIT_S
+        while _serves(pid, data):
+            late = time.monotonic() > deadline
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT if late else signal.SIGINT)
+            time.sleep(0.1)
+        if sockets.name.startswith(PREFIX):
+            shutil.rmtree(sockets, ignore_errors=True)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S
@@ -81,7 +102,7 @@ class PostgresServer:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(10)
+                self.process.wait(STOP_LIMIT_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -114,7 +135,7 @@ class PostgresServer:
         elif not data.is_symlink():
             home = Path(self._account.pw_dir)
             base = home if home.is_dir() else Path(tempfile.gettempdir())
-            data.symlink_to(tempfile.mkdtemp(prefix="qit4n-", dir=base))
+            data.symlink_to(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         return data.resolve()
 
     def remove(self) -> None:
@@ -141,6 +162,13 @@ def _programs() -> Path:
     if not found and not beside:
         raise StoreError("PostgreSQL 15 or later is not installed; on Debian: apt install postgresql")
     return found[-1].parent if found else Path(str(beside)).parent
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether a process is the PostgreSQL server of a data directory."""
+    with contextlib.suppress(OSError):
+        return str(data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return False
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -7,9 +7,10 @@ import time
 import psycopg
 import pytest
 
-from qit4n.adapters.postgres import PostgresStore
-from qit4n.errors import StoreError, StoreLostError
-from qit4n.keys.store import HeadRecord, Put
+from qit4n.adapters.postgres import PostgresStore, _lock_number, trail
+from qit4n.errors import StoreError, StoreFullError, StoreLostError
+from qit4n.keys.audit import AuditEvent
+from qit4n.keys.store import Append, HeadRecord, Put
 
 KEY = bytes(32)
 
@@ -113,7 +114,48 @@ def test_without_fsync_the_server_is_refused(monkeypatch, opened):
         opened()
 
 
-def test_a_server_that_is_away_is_an_error_with_the_site(tmp_path):
-    """Named, not a stack trace."""
-    with pytest.raises(StoreLostError, match="PostgreSQL store of site a"):
+def test_a_server_that_is_away_is_an_error_with_the_site_and_the_fix(tmp_path):
+    """Named, not a stack trace; also for who only wants to read the trail."""
+    with pytest.raises(StoreLostError, match=r"(?s)PostgreSQL store of site a.*start the PostgreSQL server"):
         PostgresStore(f"host={tmp_path} dbname=x", "a", KEY, tmp_path / "w")
+    with (
+        pytest.raises(StoreLostError, match=r"(?s)PostgreSQL store of site a.*start the PostgreSQL server"),
+        trail(f"host={tmp_path} dbname=x", "a", KEY, tmp_path / "w"),
+    ):
+        pass
+
+
+def test_a_full_disk_is_named_and_loses_nothing(opened, postgres_server, request):
+    """The server says disk_full in the middle of a commit: nothing of it is there; later commits work."""
+    store = opened()
+    store.commit([Put(HeadRecord(key="before", position=1))])
+    with psycopg.connect(postgres_server.conninfo, autocommit=True) as raw:
+        raw.execute(f'SET search_path TO "{request.node.name}"')
+        raw.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'No space left on device'; END $$"
+        )
+        raw.execute("CREATE TRIGGER full_disk BEFORE INSERT ON audit EXECUTE FUNCTION full_disk()")
+        event = AuditEvent(at=1.0, step="held", subject="a")
+        with pytest.raises(StoreFullError, match="free space there"):
+            store.commit([Put(HeadRecord(key="after", position=2)), Append(event)])
+        raw.execute("DROP TRIGGER full_disk ON audit")
+    assert [record.key for record in store.load(HeadRecord)] == ["before"]
+    store.commit([Put(HeadRecord(key="after", position=3)), Append(event)])
+    assert [record.position for record in store.load(HeadRecord)] == [1, 3]
+
+
+def test_a_silent_session_of_another_database_is_left_alone(opened, postgres_server, request):
+    """Two networks on one server, each in a database of its own, with a site of the same name: strangers."""
+    with psycopg.connect(postgres_server.conninfo, autocommit=True) as raw:
+        raw.execute("CREATE DATABASE other")
+    elsewhere = psycopg.connect(postgres_server.conninfo, dbname="other", autocommit=True)
+    elsewhere.execute("SELECT pg_advisory_lock(%s)", (_lock_number(request.node.name),))
+    first = opened()
+    thread, found = in_background(opened)
+    time.sleep(2.5)
+    assert elsewhere.execute("SELECT 1").fetchone() == (1,)
+    elsewhere.close()
+    first.close()
+    thread.join(5)
+    assert len(found) == 1
