@@ -3,8 +3,9 @@
     python -m benchmarks.load < plan.json      one JSON object per phase on standard output
 
 A phase asks enc_keys for ``number`` keys again and again, or dec_keys for all that an earlier phase was given. Each
-connection sends its next request when the last one is answered (closed loop). What a phase cost the processes under
-load is their processor time between its begin and end.
+connection sends its next request when the last one is answered (closed loop), or when its turn at ``rate`` requests a
+second has come; the time of an answer counts from then (open loop). What a phase cost the processes under load is
+their processor time between its begin and end.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ class Phase(msgspec.Struct):
     connections: int
     processes: dict[str, int]
     keep_ids: bool = False
+    rate: float = 0.0
 
 
 class Plan(msgspec.Struct):
@@ -57,18 +59,31 @@ class Connection(asyncio.Protocol):
         self._answer = b""
         self._length = 0
         self._sent_at = 0.0
+        self._turn = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open: begin."""
         self._transport = transport
 
     def begin(self) -> None:
+        """Send the next request, now or when its turn has come."""
+        loop = asyncio.get_running_loop()
+        self._turn = max(self._turn + self._run.interval_s, 0.0) if self._turn else loop.time()
+        if self._run.interval_s and self._turn > loop.time():
+            loop.call_at(self._turn, self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
         """Send the next request, or close."""
+        if self._transport.is_closing():
+            return
         request = self._run.next_request()
         if not request:
             self._transport.close()
             return
-        self._sent_at = time.perf_counter()
+        late = asyncio.get_running_loop().time() - self._turn if self._run.interval_s else 0.0
+        self._sent_at = time.perf_counter() - late
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -98,6 +113,7 @@ class Run:
         self._ids = ids
         self.open: set[Connection] = set()
         self._until = float("inf")
+        self.interval_s = phase.connections / phase.rate if phase.rate else 0.0
         self._times: list[float] = []
         self._bodies: list[bytes] = []
         self._refused = 0

@@ -83,17 +83,14 @@ def links_table(report: mc.NetworkStatus) -> Table:
 def sites_table(report: mc.NetworkStatus) -> Table:
     """Sites: process, uptime, memory."""
     table = _table("Sites", ("site", "state"))
-    replicated = any(site.replica for site in report.sites)
-    for name in (*(["active replica"] if replicated else []), "process", "up for", "memory", "unclaimed keys"):
+    for name in ("process", "up for", "memory", "unclaimed keys"):
         table.add_column(name, justify="right")
     for site in report.sites:
         colour, word = ("green", "up") if site.up else ("red", "down")
         memory = f"{site.memory_bytes / 1e6:.0f} MB"
         uptime = f"{site.uptime_s:.0f} s"
-        cells = [str(site.pid), uptime, memory, str(site.unclaimed_keys)]
-        if replicated:
-            cells.insert(0, str(site.replica))
-        table.add_row(site.site, Text(word, style=colour), *cells)
+        process = f"{site.pid} (replica {site.replica})" if site.replica else str(site.pid)
+        table.add_row(site.site, Text(word, style=colour), process, uptime, memory, str(site.unclaimed_keys))
     return table
 
 
