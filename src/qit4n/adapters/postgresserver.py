@@ -71,8 +71,7 @@ class PostgresServer:
             )
         self._wait()
 
-    @staticmethod
-    def _end_orphan(data: Path) -> None:
+    def _end_orphan(self, data: Path) -> None:
         """End the server that a supervisor left behind when it was killed: it holds the data and is known to nobody."""
         try:
             lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
@@ -85,7 +84,7 @@ class PostgresServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGQUIT if late else signal.SIGINT)
             time.sleep(0.1)
-        if sockets.name.startswith(PREFIX):
+        if sockets != self._sockets and sockets.name.startswith(PREFIX):
             shutil.rmtree(sockets, ignore_errors=True)
 
     def _wait(self) -> None:

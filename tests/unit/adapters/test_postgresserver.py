@@ -48,6 +48,19 @@ def test_a_store_survives_the_end_and_the_kill_of_its_server(server, tmp_path):
         assert [one.position for one in store.load(HeadRecord)] == [0, 1]
 
 
+def test_a_killed_server_can_be_started_again_at_its_address(server, tmp_path):
+    """As the supervisor does it: who uses the store finds it where it was."""
+    one = server()
+    one.start()
+    with closing(PostgresStore(one.conninfo, "a", KEY, tmp_path / "w")) as store:
+        store.commit([Put(HeadRecord(key="h", position=7))])
+    one.process.kill()
+    one.process.wait(10)
+    one.start()
+    with closing(PostgresStore(one.conninfo, "a", KEY, tmp_path / "w")) as store:
+        assert [one.position for one in store.load(HeadRecord)] == [7]
+
+
 def test_a_server_whose_supervisor_was_killed_gives_way_to_the_next_one(server, tmp_path):
     """It still runs and holds the data: the next start ends it, takes its data over and clears its socket away."""
     left = server()
