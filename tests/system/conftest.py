@@ -183,7 +183,7 @@ class _Traffic:
         self._dice = random.Random(seed)
         self._get, self._fetch = network.client(master), network.client(slave)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)  # a test that fails does not stop it
         self._thread.start()
 
     def _run(self):
