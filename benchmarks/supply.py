@@ -29,7 +29,8 @@ from qit4n.adapters.postgresserver import PostgresServer
 from qit4n.adapters.stores import open_store, share
 from qit4n.cli.up import applications
 from qit4n.keys import combination
-from qit4n.keys.store import ChunkRecord, Put
+from qit4n.keys.spending import hold_chunk
+from qit4n.keys.store import ChunkRecord, chunk_key
 from qit4n.network.file import load
 from qit4n.network.generate import to_yaml
 from qit4n.network.model import Network, Trust
@@ -121,7 +122,7 @@ def _prepare(state: Path, stock_bytes: int, conninfo: str = "") -> Network:
     stores = [open_store(state, site.id) for site in network.sites]
     for start in range(0, stock_bytes, 64 * CHUNK_BYTES):
         names = [f"{start + place:032x}" for place in range(64)]
-        puts = [Put(_chunk(name)) for name in names]
+        puts = [write for name in names for write in hold_chunk(_chunk(name))]
         for store in stores:
             store.commit(puts)
     for store in stores:
@@ -133,7 +134,7 @@ def _chunk(name: str) -> ChunkRecord:
     material = os.urandom(CHUNK_BYTES)
     knowledge = Knowledge(paths=(("east", "west"),), threshold=1, combined=combination.NAME)
     return ChunkRecord(
-        key=name,
+        key=chunk_key("east", name),
         chunk=name,
         source="east",
         destination="west",

@@ -329,7 +329,10 @@ def test_only_sites_on_a_path_can_refuse_its_share(keynet):
     net.do("D", net.managers["D"].receive("A", offer, net.now))
     net.do("A", net.managers["A"].receive("D", net.queues["D", "A"].pop(0), net.now))
     chunk = next(iter(pool_of(net, trust).in_flight))
-    refusal = kx.RelayRefused(chunk=chunk, share=2, at="C", reason="none")
+    paths = pool_of(net, trust).in_flight[chunk].knowledge.paths
+    other = kx.RelayRefused(chunk=chunk, share=2, path=paths[0], at="C", reason="none")
+    refusal = kx.RelayRefused(chunk=chunk, share=2, path=paths[1], at="C", reason="none")
+    net.do("A", net.managers["A"].receive("C", other, net.now))
     net.do("A", net.managers["A"].receive("B", refusal, net.now))
     assert chunk in pool_of(net, trust).in_flight
     net.do("A", net.managers["A"].receive("C", refusal, net.now))

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from qit4n.keys.manager import KeyManager
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, SlabRecord
+from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, SlabRecord, chunk_key
 from qit4n.refpoints import ak, kx
 
 FORTH = ("A", "B")
@@ -197,3 +197,29 @@ def test_a_withdrawn_supply_leaves_no_copy(net):
     net.tick(6.0)
     assert net.answers[net.number].reason == "not-ready"
     assert len(net.stores["B"].load(HeldKeysRecord)) == held
+
+
+def test_a_chunk_that_is_called_like_a_slab_leaves_the_slab_alone(net):
+    """A peer names its chunks: what it calls one has no way to the records of a link, or of another source's chunk."""
+    before = {key: record for key, record in net.stores["B"].records.items() if key[0] in {"slab", "head"}}
+    slab = next(record.key for record in before.values() if isinstance(record, SlabRecord))
+    mine = net.stores["B"].load(ChunkRecord)[0]
+    for name in (slab, mine.chunk):
+        net.do("B", net.managers["B"].receive("A", kx.DropChunk(chunks=(f"../{name}", "x", slab)), net.now))
+        assert chunk_key("A", name) != name
+    after = {key: record for key, record in net.stores["B"].records.items() if key[0] in {"slab", "head"}}
+    assert after == before
+    keys = {record.key for record in net.stores["B"].load(ChunkRecord)}
+    assert keys
+    assert all(key.startswith("chunk/") for key in keys)
+
+
+def test_a_slab_or_chunk_without_any_head_counts_as_lost(net):
+    """A head that is gone without a trace, not only a damaged one: both ends give the slab up."""
+    for site, kind in (("A", SlabRecord), ("A", ChunkRecord)):
+        lost = next(one for one in net.stores[site].load(kind) if getattr(one, "source", site) == site)
+        del net.stores[site].records[HeadRecord.kind, lost.key]
+        net.crash(site)
+        net.settle()
+        for other in "AB":
+            assert lost.key not in {one.key for one in net.stores[other].load(kind)}

@@ -8,6 +8,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from qit4n.adapters.privatefiles import beside
+
 
 class Mark:
     """One number in one file, replaced as a whole."""
@@ -27,7 +29,7 @@ class Mark:
         """Keep ``position``; nothing is done if it has not changed, or if the disk is full: the mark is behind then."""
         if position == self._written:
             return
-        fresh = self._path.with_suffix(".new")
+        fresh = beside(self._path)
         with contextlib.suppress(OSError):
             with fresh.open("w", encoding="ascii") as file:
                 file.write(str(position))

@@ -102,10 +102,15 @@ class SealedStore(ABC):
 
     def _rotate(self) -> None:
         rows = self._wrappings()
+        if rows and not any(self._sealing.fits(*row) for row in rows):
+            text = f"the key store {self._where} was not written under this store.wrapping; restore the one that it had"
+            raise StoreDamagedError(text)
+        self.check()
         self._sealing.begin_rotation()
         fresh = [(kind, key, self._sealing.rewrap(kind, key, wrapped)) for kind, key, wrapped in rows]
         for at in range(0, len(fresh), AT_ONCE):
             self._write(Changes(wrappings=fresh[at : at + AT_ONCE]))
+        self.check()
         self._sealing.end_rotation()
 
     def load(self, kind: type[RecordType]) -> Iterator[RecordType]:

@@ -19,6 +19,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
+from qit4n.adapters.privatefiles import beside
 from qit4n.errors import StoreError
 from qit4n.keys.store import Record, RecordType
 
@@ -85,6 +86,10 @@ class Sealing:
         data_key = self._unwrap(wrapping, binding)
         return wrapping if data_key is None else self._wrap(data_key, binding)
 
+    def fits(self, kind: str, key: str, wrapping: bytes) -> bool:
+        """Whether a wrapping was made under this site's wrapping key."""
+        return self._unwrap(wrapping, _binding(kind, key)) is not None
+
     def end_rotation(self) -> None:
         """All wrappings are made again, durably: destroy the old key."""
         self._write(self._read()[-1:])
@@ -102,7 +107,7 @@ class Sealing:
 
     def _write(self, keys: list[bytes]) -> None:
         """Replace the file as a whole, durably, and overwrite what it was."""
-        fresh = self._file.with_suffix(".new")
+        fresh = beside(self._file)
         try:
             old = os.open(self._file, os.O_RDWR) if self._file.exists() else None
             if fresh.exists():  # a start that broke off left it

@@ -17,9 +17,9 @@ from qit4n.keys.epochs import Epoch, Epochs
 from qit4n.keys.incoming import IncomingPools, share_name
 from qit4n.keys.outgoing import SALTS_BYTES, Flight, OutgoingPool, Path
 from qit4n.keys.relay import Relay
-from qit4n.keys.spending import erase_chunk, spend, void
+from qit4n.keys.spending import erase_chunk, hold_chunk, spend, void
 from qit4n.keys.step import Send, Step
-from qit4n.keys.store import ChunkRecord, HeadRecord, Put
+from qit4n.keys.store import ChunkRecord, HeadRecord, Put, chunk_key
 from qit4n.keys.synchronise import compare, states
 from qit4n.keys.transit import RELAY_LIMIT_S, Route
 from qit4n.network.model import Trust
@@ -55,7 +55,7 @@ class EndToEndPools:
         self.outgoing: dict[tuple[str, Trust], OutgoingPool] = {}
         self._uncombined: list[str] = []
         for chunk in chunks:
-            self._load(chunk, (heads or {}).get(chunk.key, SALT_BYTES))
+            self._load(chunk, (heads or {})[chunk.key])
 
     def _load(self, chunk: ChunkRecord, head: int) -> None:
         """Chunks from before the policy asked for combination are not used any more."""
@@ -100,7 +100,7 @@ class EndToEndPools:
         cut = pool.ready.cut(size)
         pool.supplied_bytes += size
         known = tuple(dict.fromkeys(pool.knowledge[chunk] for chunk, _, _ in cut.spans))
-        step = spend(pool.ready, cut)
+        step = spend(pool.ready, cut, self.site)
         for chunk in {chunk for chunk, _, _ in cut.spans if chunk not in pool.ready}:
             del pool.knowledge[chunk]
         return cut, known, step
@@ -208,7 +208,7 @@ class EndToEndPools:
         pool.relayed_bytes += flight.key_bytes
         pool.succeed()
         record = ChunkRecord(
-            key=message.chunk,
+            key=chunk_key(self.site, message.chunk),
             chunk=message.chunk,
             source=self.site,
             destination=peer,
@@ -217,7 +217,7 @@ class EndToEndPools:
             knowledge=flight.knowledge,
             relayed_at=now,
         )
-        step = Step(writes=[Put(record)])
+        step = Step(writes=hold_chunk(record))
         return step.tell("ready", message.chunk, flight.key_bytes, self.site, peer, note=str(pool.trust))
 
     def relay_refused(self, peer: str, message: kx.RelayRefused, now: float) -> Step:
@@ -225,7 +225,7 @@ class EndToEndPools:
         for pool in self.outgoing.values():
             flight = pool.in_flight.get(message.chunk)
             named = dict(enumerate(flight.knowledge.paths, start=1)) if flight else {}
-            if peer in named.get(message.share, ()):
+            if peer in named.get(message.share, ()) and message.path == named[message.share]:
                 return self._fail(pool, message.chunk, message.share, f"{message.at}: {message.reason}", now)
         return Step()
 
@@ -252,7 +252,7 @@ class EndToEndPools:
 
     def expire(self, now: float) -> Step:
         """Give up chunks that nobody answered for, and those that are too old."""
-        step = Step(writes=[write for chunk in self._uncombined for write in erase_chunk(chunk)])
+        step = Step(writes=[write for chunk in self._uncombined for write in erase_chunk(self.site, chunk)])
         self._uncombined = []
         for pool in self.outgoing.values():
             late = tuple(chunk for chunk, flight in pool.in_flight.items() if now - flight.sent_at > RELAY_LIMIT_S)
@@ -282,7 +282,9 @@ class EndToEndPools:
         if there or found.void_here:
             step.actions.append(Send(peer, kx.DropChunk(chunks=(*found.void_here, *there))))
         heads = {chunk: pool.ready.head(chunk) for pool in pools for chunk in found.moved if chunk in pool.ready}
-        step.writes += [Put(HeadRecord(key=chunk, position=head)) for chunk, head in heads.items()]
+        step.writes += [
+            Put(HeadRecord(key=chunk_key(self.site, chunk), position=head)) for chunk, head in heads.items()
+        ]
         return step
 
     def void_with(self, peer: str) -> Step:
@@ -298,7 +300,7 @@ class EndToEndPools:
         """The destination does not hold these: nor do we any more."""
         step = Step()
         for pool in self._to(peer):
-            step.extend(void(pool.ready, chunks, why))
+            step.extend(void(pool.ready, chunks, self.site, why))
             for chunk in chunks:
                 pool.knowledge.pop(chunk, None)
         return step

@@ -165,7 +165,9 @@ class HeldKeys:
         if held is None:
             return Step()
         self.unclaimed_keys -= held.unclaimed().bit_count()
-        return Step([Erase(HeldKeysRecord.kind, batch.hex())]).tell(why, batch.hex(), len(held.values), note=note)
+        size = len(held.values)
+        held.values[:] = bytes(size)
+        return Step([Erase(HeldKeysRecord.kind, batch.hex())]).tell(why, batch.hex(), size, note=note)
 
     def of(self, masters: Collection[str]) -> list[bytes]:
         """The batches that these applications were supplied with."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from qit4n.errors import ProtocolError
 from qit4n.keys import combination, sharing
 from qit4n.keys.epochs import Epochs
-from qit4n.keys.spending import spend, void
+from qit4n.keys.spending import hold_chunk, spend, void
 from qit4n.keys.step import Send, Step
-from qit4n.keys.store import ChunkRecord, Put
+from qit4n.keys.store import ChunkRecord, chunk_key
 from qit4n.keys.transit import RELAY_LIMIT_S, Arrived
 from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import KeyPool
@@ -82,7 +82,7 @@ class IncomingPools:
         del self._waiting[peer][message.chunk]
         self.pool(peer).add(message.chunk, material, SALT_BYTES, now)
         record = ChunkRecord(
-            key=message.chunk,
+            key=chunk_key(peer, message.chunk),
             chunk=message.chunk,
             source=peer,
             destination=self._site,
@@ -91,7 +91,7 @@ class IncomingPools:
             knowledge=message.knowledge,
             relayed_at=now,
         )
-        step = Step([Put(record)], done.actions)
+        step = Step(hold_chunk(record), done.actions)
         return step.tell("ready", message.chunk, len(material) - SALT_BYTES, peer, self._site, note=str(message.trust))
 
     def _make(self, peer: str, message: kx.UseShares) -> bytes:
@@ -118,13 +118,13 @@ class IncomingPools:
         """Take the bytes that the source ``peer`` has cut; the step makes it durable."""
         pool = self.pool(peer)
         cut = pool.cut_at((span.slab, span.offset, span.length) for span in spans)
-        return cut.material, spend(pool, cut)
+        return cut.material, spend(pool, cut, peer)
 
     def drop(self, peer: str, chunks: tuple[str, ...]) -> Step:
         """The source will not use what is left of these."""
         for chunk in chunks:
             self._waiting.get(peer, {}).pop(chunk, None)
-        return void(self.pool(peer), chunks, f"{peer} will not use it")
+        return void(self.pool(peer), chunks, peer, f"{peer} will not use it")
 
     def expire(self, now: float) -> None:
         """Forget shares of which no chunk was made in time."""

@@ -31,6 +31,7 @@ from qit4n.refpoints import kq1, kq2, kx
 
 OFFER_INTERVAL_S = 2.0
 AGREEMENT_LIMIT_S = 60.0
+MOST_OFFERS = 256
 RUN_AGAIN_SHARE = 0.8
 
 
@@ -91,9 +92,8 @@ class KMA:
         for slab in slabs:
             stock = self.stocks.get(slab.link)
             if stock is not None and slab.confirmed:
-                self._pool(stock, slab.owner).add(
-                    slab.slab, slab.material, (heads or {}).get(slab.key, SALT_BYTES), slab.received_at
-                )
+                head = (heads or {})[slab.key]
+                self._pool(stock, slab.owner).add(slab.slab, slab.material, head, slab.received_at)
             elif stock is not None:
                 stock.pending[slab.slab] = slab
 
@@ -168,6 +168,8 @@ class KMA:
         if offer.slab in stock.send or offer.slab in stock.receive:
             return Step(actions=[accept])
         if offer.slab not in stock.pending:
+            if len(stock.offered) >= MOST_OFFERS:  # the leading end repeats what matters
+                stock.offered.pop(next(iter(stock.offered)))
             stock.offered[offer.slab] = offer
             return Step()
         return self._agree(stock, offer)
@@ -192,7 +194,7 @@ class KMA:
         del stock.pending[record.slab]
         confirmed = msgspec.structs.replace(record, owner=owner, confirmed=True)
         self._pool(stock, owner).add(record.slab, record.material, SALT_BYTES, record.received_at)
-        step = Step(writes=[Put(confirmed)])
+        step = Step(writes=[Put(confirmed), Put(HeadRecord(key=record.key, position=SALT_BYTES))])
         return step.tell("agreed", record.key, len(record.material), stock.link, note=f"owner {owner}")
 
     def _void(self, stock: LinkStock, slabs: Iterable[str], why: str = "the two ends do not agree on it") -> Step:

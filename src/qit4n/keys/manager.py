@@ -26,6 +26,7 @@ from qit4n.keys.store import (
     PositionRecord,
     SlabRecord,
     Store,
+    Write,
 )
 from qit4n.keys.synchronise import Synchroniser
 from qit4n.network.model import Network
@@ -51,7 +52,7 @@ class KeyManager:
 
         ``witnessed`` is the highest position of the store that is known from outside it (0: nothing is known).
         """
-        slabs, chunks, heads = _intact(store)
+        slabs, chunks, heads, lost = _intact(store)
         positions = {record.key: record.position for record in store.load(PositionRecord)}
         accounts = {record.key: record.account for record in store.load(LinkAccountRecord)}
         stocks = [
@@ -93,7 +94,7 @@ class KeyManager:
         self.ksa = KSA(site, Directory.of(network), self.pools, entropy, agreed=agreed, held=held)
         self._handlers = self._table()
         self._now = 0.0
-        self._first = Step([Erase(kind, key) for kind, key in sorted(store.damaged)])
+        self._first = Step(lost)
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:
             self._first.extend(self._synchroniser.outrun(witnessed))
@@ -232,10 +233,18 @@ class KeyManager:
         return step
 
 
-def _intact(store: Store) -> tuple[list[SlabRecord], tuple[ChunkRecord, ...], dict[str, int]]:
-    """Slabs, chunks and heads. A slab whose head is damaged is left out: nobody knows what of it has been used."""
+def _intact(store: Store) -> tuple[list[SlabRecord], tuple[ChunkRecord, ...], dict[str, int], list[Write]]:
+    """Slabs, chunks, heads, and writes that erase what has no readable head: nobody knows what of it has been used."""
     heads = {record.key: record.position for record in store.load(HeadRecord)}
-    slabs, chunks = list(store.load(SlabRecord)), tuple(store.load(ChunkRecord))
-    lost = {key for kind, key in store.damaged if kind == HeadRecord.kind}
-    store.damaged |= {(one.kind, one.key) for one in (*slabs, *chunks) if one.key in lost}
-    return [slab for slab in slabs if slab.key not in lost], tuple(one for one in chunks if one.key not in lost), heads
+    slabs, chunks, lost = [], [], list[Write]()
+    for slab in store.load(SlabRecord):
+        if slab.key in heads or not slab.confirmed:
+            slabs.append(slab)
+        else:
+            lost.append(Erase(slab.kind, slab.key))
+    for chunk in store.load(ChunkRecord):
+        if chunk.key in heads:
+            chunks.append(chunk)
+        else:
+            lost.append(Erase(chunk.kind, chunk.key))
+    return slabs, tuple(chunks), heads, lost

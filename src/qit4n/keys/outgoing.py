@@ -10,6 +10,7 @@ from qit4n.refpoints import ck
 
 SMALLEST_CHUNK_BYTES, LARGEST_CHUNK_BYTES = 128, 65_536
 CHUNKS_IN_FLIGHT = 8
+MOST_REASON = 200
 BACK_OFF_S = 0.5
 REFILL_SHARE = 4
 STOCK_SHARE = 4
@@ -107,4 +108,5 @@ class OutgoingPool:
     def back_off(self, reason: str, now: float) -> None:
         """A chunk did not get through: wait a little, then send half as much."""
         self.grown_bytes = max(self.grown_bytes // 2, SMALLEST_CHUNK_BYTES)
-        self.reason, self.not_before = reason, now + BACK_OFF_S
+        said = "".join(one if one.isprintable() else "?" for one in reason[:MOST_REASON])  # others may have said it
+        self.reason, self.not_before = said, now + BACK_OFF_S

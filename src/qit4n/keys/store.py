@@ -56,6 +56,11 @@ class ChunkRecord(Record, frozen=True, kw_only=True):
     relayed_at: float = 0.0
 
 
+def chunk_key(source: str, chunk: str) -> str:
+    """Key of a chunk's records: the name that ``source`` gave it can meet neither a slab nor another source's chunk."""
+    return f"chunk/{source}/{chunk}"
+
+
 class LinkAccountRecord(Record, frozen=True, kw_only=True):
     """The security account of all blocks of a link; ``key`` is the link."""
 

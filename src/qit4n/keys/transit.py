@@ -54,5 +54,5 @@ def check_hop(site: str, peer: str, path: tuple[str, ...]) -> None:
 
 def refuse(site: str, message: kx.RelayKey | kx.RelayPads, reason: str) -> Step:
     """Tell the source that a share goes no further than ``site``."""
-    refusal = kx.RelayRefused(chunk=message.chunk, share=message.share, at=site, reason=reason)
+    refusal = kx.RelayRefused(chunk=message.chunk, share=message.share, path=message.path, at=site, reason=reason)
     return Step(actions=[Send(message.path[0], refusal)])

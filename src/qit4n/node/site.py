@@ -190,15 +190,15 @@ class SiteProcess:
 
     def _store_failed(self, error: StoreError) -> None:
         """Nothing that was not written was said; start again from what is on the disk."""
-        refused = ak.Refused(reason="not-ready", text=f"the key store of this site does not take writes: {error}")
-        waiting, self._requests = self._requests, {}
-        for tell in waiting.values():
-            tell(refused)
         self._manager = self._load()
-        self._manager.order(self._table, self._clock.now())
+        self._submit(self._manager.order(self._table, self._clock.now()))
         for site, peer in self._peers.items():
             if peer.up:
                 self._connected(site)
+        refused = ak.Refused(reason="not-ready", text=f"the key store of this site does not take writes: {error}")
+        waiting, self._requests = self._requests, {}
+        for tell in waiting.values():  # last: who is told may ask again at once, and asks the new key manager
+            tell(refused)
 
     # Ck
 

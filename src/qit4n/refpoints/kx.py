@@ -151,6 +151,7 @@ class RelayRefused(Message, frozen=True, kw_only=True):
 
     chunk: str
     share: int
+    path: tuple[str, ...]
     at: str
     reason: str
 

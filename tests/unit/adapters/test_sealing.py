@@ -2,6 +2,7 @@
 
 import pytest
 
+from qit4n.adapters.privatefiles import beside
 from qit4n.adapters.sealing import Sealing, read_store_key
 from qit4n.errors import StoreError
 from qit4n.keys.store import HeadRecord, HeldKeysRecord
@@ -81,7 +82,7 @@ def test_the_old_file_is_overwritten(sealing, file, tmp_path):
 
 def test_what_a_start_that_broke_off_left_is_overwritten(sealing, file, tmp_path):
     """Killed before the new key file was in place: the keys in it do not stay on the disk either."""
-    left, other = file.with_suffix(".new"), tmp_path / "other-name"
+    left, other = beside(file), tmp_path / "other-name"
     left.write_bytes(file.read_bytes() + bytes(range(32)))
     other.hardlink_to(left)
     sealing.begin_rotation()

@@ -76,3 +76,25 @@ async def test_a_restart_finds_what_was_supplied(network, tmp_path):
         journal.cancel()
         site._journal.close()
         site._store.close()
+
+
+async def test_who_asks_again_while_a_failed_commit_is_told_asks_the_new_key_manager(network, tmp_path, monkeypatch):
+    """Two requests for copies, the store fails, the first one's refusal brings the second: no key leaves twice."""
+    issue_all(network, tmp_path)
+    site = SiteProcess(network, "east", tmp_path, open_store(tmp_path, "east"))
+    journal = asyncio.create_task(site._journal.run())
+    got = (await ask(site, ak.GetKeys(master="app-east", slaves=("app-west",), number=2))).each()
+    first, second = (ak.GetKeysByID(slave="app-west", master="app-east", key_ids=(key_id,)) for key_id, _ in got)
+    commit, told = site._store.commit, asyncio.get_running_loop().create_future()
+
+    def full(writes):
+        monkeypatch.setattr(site._store, "commit", commit)
+        raise StoreFullError("the disk is full")
+
+    monkeypatch.setattr(site._store, "commit", full)
+    site.ask(first, lambda _refused: site.ask(second, told.set_result))
+    assert (await told).each() == (got[1],)
+    assert (await ask(site, second)).reason == "unknown-key"
+    journal.cancel()
+    site._journal.close()
+    site._store.close()
