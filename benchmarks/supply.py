@@ -7,6 +7,7 @@ half and more (shared caches and cores): the ratio to a peer of the same run is 
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import socket
@@ -24,7 +25,8 @@ from msgspec.structs import replace
 from benchmarks import Result
 from benchmarks.peers import peers
 from qit4n.adapters.certificates import issue_all
-from qit4n.adapters.sqlite import SQLiteStore
+from qit4n.adapters.postgresserver import PostgresServer
+from qit4n.adapters.stores import open_store, share
 from qit4n.cli.up import applications
 from qit4n.keys import combination
 from qit4n.keys.store import ChunkRecord, Put
@@ -44,11 +46,33 @@ KEY_BYTES = 32
 def supply(_seed: int, size: int | None) -> Iterator[Result]:
     """enc_keys and dec_keys for 1 and 128 keys a request; ``size`` is the seconds of each measurement."""
     seconds = size or SECONDS
+    yield from _with_peers(seconds)
     with tempfile.TemporaryDirectory() as directory:
-        state = Path(directory) / "state"
-        network = _prepare(state, (seconds + 1) * sum(KEY_BYTES * n * rate for n, rate in REQUESTS_PER_S.items()))
-        with _sites(network, state) as processes:
-            found = _load([_phase(network, state, case, seconds, processes) for case in _cases()])
+        server = PostgresServer(Path(directory) / "postgres")
+        try:
+            server.start()
+            found = _measure(Path(directory) / "state", seconds, server.conninfo)[2]
+        finally:
+            server.stop()
+            server.remove()
+    for (number, call), one in zip(_cases(), found, strict=True):
+        yield from (
+            dataclasses.replace(result, name=f"PostgreSQL: {result.name}") for result in _results(number, call, one, [])
+        )
+
+
+def _measure(state: Path, seconds: int, conninfo: str = "") -> tuple[Network, Path, list[dict[str, Any]]]:
+    """All cases with one store."""
+    stock = (seconds + 1) * sum(KEY_BYTES * n * rate for n, rate in REQUESTS_PER_S.items())
+    network = _prepare(state, stock, conninfo)
+    with _sites(network, state) as processes:
+        return network, state, _load([_phase(network, state, case, seconds, processes) for case in _cases()])
+
+
+def _with_peers(seconds: int) -> Iterator[Result]:
+    """On SQLite, beside other servers."""
+    with tempfile.TemporaryDirectory() as directory:
+        network, state, found = _measure(Path(directory) / "state", seconds)
         files = {name: str(state / "sites" / "east" / f"{name}.pem") for name in ("cert", "key", "ca")}
         with peers(Path(directory) / "peers", files, BASE_PORT + 20) as others:
             plan = [
@@ -84,15 +108,17 @@ def _results(number: int, call: str, found: dict[str, Any], others: list[dict[st
     yield Result(name=f"{name}: p99", value=found["p99"], unit="s")
 
 
-def _prepare(state: Path, stock_bytes: int) -> Network:
-    """Two sites whose link hardly works, with the same chunks in both stores."""
+def _prepare(state: Path, stock_bytes: int, conninfo: str = "") -> Network:
+    """Two sites whose link hardly works, with the same chunks in both stores: SQLite, or PostgreSQL at ``conninfo``."""
     example = load("two-data-centres")
     modules = {name: replace(module, pulse_rate_hz=1e4) for name, module in example.modules.items()}
     network = replace(example, base_port=BASE_PORT, modules=modules)
     state.mkdir()
     (state / "network.yaml").write_text(to_yaml(network), encoding="utf-8")
     issue_all(network, state)
-    stores = [SQLiteStore(state / "sites" / site.id / "store.db", _store_key(state, site.id)) for site in network.sites]
+    if conninfo:
+        share(state, conninfo)
+    stores = [open_store(state, site.id) for site in network.sites]
     for start in range(0, stock_bytes, 64 * CHUNK_BYTES):
         names = [f"{start + place:032x}" for place in range(64)]
         puts = [Put(_chunk(name)) for name in names]
@@ -116,10 +142,6 @@ def _chunk(name: str) -> ChunkRecord:
         knowledge=knowledge,
         relayed_at=time.time(),
     )
-
-
-def _store_key(state: Path, site: str) -> bytes:
-    return (state / "sites" / site / "store.key").read_bytes()
 
 
 @contextmanager
