@@ -30,7 +30,7 @@ import psycopg
 from psycopg import sql
 
 from qit4n.adapters.ownerfile import OwnerFile
-from qit4n.adapters.sealedstore import Changes, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError, StoreLostError
 from qit4n.keys import audit
@@ -46,6 +46,7 @@ OPTIONS: dict[str, Any] = {
     "keepalives_interval": 1,
     "keepalives_count": 2,
     "target_session_attrs": "read-write",  # of a replicated server the one that takes writes
+    "tcp_user_timeout": 2000,  # keepalives do not watch a connection that waits for an answer
 }
 OLDEST_SERVER = 150_000
 DISK_FULL = "53100"
@@ -120,7 +121,7 @@ class PostgresStore(SealedStore):
                 self._beat()
                 self._place = self._wait_for_process(wrapping_keys.parent, 0.0 if silent else SILENCE_LIMIT_S, waiting)
                 fresh = self._prepare()
-            super().__init__(Sealing(key, wrapping_keys, fresh=fresh))
+            super().__init__(f"of site {site}", Sealing(key, wrapping_keys, fresh=fresh))
         except BaseException:
             self.close()
             raise
@@ -182,7 +183,11 @@ class PostgresStore(SealedStore):
         self._database.execute(SCHEMA)
         return self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
 
-    def _rows(self, kind: str) -> list[tuple[str, bytes, bytes | None]]:
+    def _is_empty(self) -> bool:
+        with self._errors():
+            return self._database.execute("SELECT 1 FROM record LIMIT 1").fetchone() is None
+
+    def _rows(self, kind: str) -> list[Row]:
         with self._errors():
             return self._database.execute(LOAD, (kind,), binary=True).fetchall()
 
@@ -240,7 +245,7 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
     with _errors(site), contextlib.closing(_connect(conninfo, site)) as database:
         database.execute(_search_path(site))
         database.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # one state for both reads
-        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchone()
+        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchall()
         head = head_of(Sealing(key, wrapping_keys, fresh=False), found)
         with database.cursor(name="trail") as rows:
             rows.execute("SELECT number, body, hash FROM audit ORDER BY number")

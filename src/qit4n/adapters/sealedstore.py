@@ -9,12 +9,14 @@ from qit4n.errors import StoreDamagedError
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord, RecordType, Write, settle
 
-HEAD = "head"
 AT_ONCE = 4096
+HEAD, ORIGIN = "head", "origin"
+"""Two records of the trail: its present end, and a mark that is written once and shows whose store this is."""
 
+Row = tuple[str, bytes, bytes | None]
 Wrapping = tuple[str, str, bytes]
-Trail = tuple[Iterator[audit.AuditRow], tuple[int, bytes]]
-"""Rows of an audit trail; number and hash of the last one as the store key protects them."""
+Trail = tuple[Iterator[audit.AuditRow], tuple[int, bytes] | None]
+"""Rows of an audit trail; number and hash of the last one as the store key protects them, None if that was altered."""
 
 
 @dataclass
@@ -30,15 +32,24 @@ class Changes:
 class SealedStore(ABC):
     """A :class:`qit4n.keys.store.Store` over rows. Not shared between threads at the same time."""
 
-    def __init__(self, sealing: Sealing) -> None:
-        """Renew the wrapping key and find the end of the trail; the database is open by now."""
+    def __init__(self, where: str, sealing: Sealing) -> None:
+        """Find the end of the trail and renew the wrapping key; the database is open by now. Errors say ``where``.
+
+        Raises:
+            StoreDamagedError: it belongs to another store key.
+        """
+        self._where = where
         self.damaged: set[tuple[str, str]] = set()
         self._sealing = sealing
+        self._last = self._end_of_trail()
         self._rotate()
-        self._last = self._last_row() or audit.START
 
     @abstractmethod
-    def _rows(self, kind: str) -> list[tuple[str, bytes, bytes | None]]:
+    def _is_empty(self) -> bool:
+        """Whether there is no record at all."""
+
+    @abstractmethod
+    def _rows(self, kind: str) -> list[Row]:
         """Key, body and wrapping of all records of a kind, in the order in which they were first put."""
 
     @abstractmethod
@@ -67,6 +78,27 @@ class SealedStore(ABC):
 
     def check(self) -> None:  # noqa: B027 - nothing to check where a file is locked
         """Raise a StoreError if this process does not own the store any more."""
+
+    def _end_of_trail(self) -> audit.AuditRow:
+        """The row after which the trail goes on.
+
+        If the last row is not the one that the store key protects, somebody changed the trail while the store was
+        closed. It goes on after a gap then: to go on without one would hide what happened.
+        """
+        last, heads = self._last_row() or audit.START, self._rows(AuditHeadRecord.kind)
+        if not heads and last is audit.START and self._is_empty():
+            records = [AuditHeadRecord(key=key, number=last.number, hash=last.hash) for key in (ORIGIN, HEAD)]
+            self._write(Changes(bodies=[(one.kind, one.key, self._sealing.seal(one)[0]) for one in records]))
+            return last
+        if heads and not any(self._sealing.open(AuditHeadRecord, *row) for row in heads):
+            text = f"the key store {self._where} was not written under this store.key; restore the one that it had"
+            raise StoreDamagedError(text)
+        protected = head_of(self._sealing, heads)
+        if protected == (last.number, last.hash):
+            return last
+        number = max(last.number, protected[0]) if protected else last.number
+        self.damaged.add(("audit-trail", f"up to row {number}"))
+        return audit.AuditRow(number + 1, b"", bytes(32))
 
     def _rotate(self) -> None:
         rows = self._wrappings()
@@ -105,15 +137,7 @@ class SealedStore(ABC):
         self._last = changes.row or self._last
 
 
-def head_of(sealing: Sealing, found: tuple[str, bytes, bytes | None] | None) -> tuple[int, bytes]:
-    """Number and hash of the last row of a trail, from the record that protects them.
-
-    Raises:
-        StoreDamagedError: the record was altered.
-    """
-    if found is None:
-        return 0, audit.START.hash
-    head = sealing.open(AuditHeadRecord, *found)
-    if head is None:
-        raise StoreDamagedError("the record that protects the end of the audit trail is damaged")
-    return head.number, head.hash
+def head_of(sealing: Sealing, heads: Iterable[Row]) -> tuple[int, bytes] | None:
+    """Number and hash of the last row of a trail, from the record that protects them; None if it does not open."""
+    found = next((sealing.open(AuditHeadRecord, *row) for row in heads if row[0] == HEAD), None)
+    return (found.number, found.hash) if found else None

@@ -105,16 +105,17 @@ class Sealing:
         fresh = self._file.with_suffix(".new")
         try:
             old = os.open(self._file, os.O_RDWR) if self._file.exists() else None
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+            if fresh.exists():  # a start that broke off left it
+                _overwrite(os.open(fresh, os.O_RDWR))
+                fresh.unlink()
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
                 file.write(b"".join(keys))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._file)
             _flush_directory(self._file.parent)
             if old is not None:
-                os.pwrite(old, bytes(2 * KEY_BYTES), 0)
-                os.fsync(old)
-                os.close(old)
+                _overwrite(old)
         except OSError as error:
             raise StoreError(f"{self._file}: {error.strerror}") from error
 
@@ -132,6 +133,15 @@ def read_store_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise StoreError(f"{path} holds {len(key)} bytes, 32 expected; restore it: without it the store is lost")
     return key
+
+
+def _overwrite(handle: int) -> None:
+    """Put zeros over a key file that is open as ``handle``, and close it."""
+    try:
+        os.pwrite(handle, bytes(2 * KEY_BYTES), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _flush_directory(path: Path) -> None:

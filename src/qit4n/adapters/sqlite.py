@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from qit4n.adapters.ownerfile import OwnerFile
-from qit4n.adapters.sealedstore import Changes, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
 from qit4n.keys import audit
@@ -35,8 +35,9 @@ CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, body BLOB NOT NULL
 PUT = "INSERT INTO record (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
 WRAP = "INSERT OR REPLACE INTO wrapping (kind, key, wrapped) VALUES (?, ?, ?)"
 ERASE = ("DELETE FROM wrapping WHERE kind = ? AND key = ?", "DELETE FROM record WHERE kind = ? AND key = ?")
-LOAD = (
-    "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = ? ORDER BY record.number"
+LOAD = (  # what somebody wrote into the file may be text: it is damage like any other
+    "SELECT key, CAST(body AS BLOB), CAST(wrapped AS BLOB) FROM record LEFT JOIN wrapping USING (kind, key)"
+    " WHERE kind = ? ORDER BY record.number"
 )
 
 
@@ -57,7 +58,7 @@ class SQLiteStore(SealedStore):
         try:
             with self._errors():
                 fresh = self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
-            super().__init__(Sealing(key, path.with_suffix(".wrapping"), fresh=fresh))
+            super().__init__(str(path), Sealing(key, path.with_suffix(".wrapping"), fresh=fresh))
         except StoreError:
             self.close()
             raise
@@ -89,13 +90,17 @@ class SQLiteStore(SealedStore):
             )
         database.execute(f"PRAGMA user_version={FORMAT}")
 
-    def _rows(self, kind: str) -> list[tuple[str, bytes, bytes | None]]:
+    def _is_empty(self) -> bool:
+        with self._errors():
+            return self._database.execute("SELECT 1 FROM record LIMIT 1").fetchone() is None
+
+    def _rows(self, kind: str) -> list[Row]:
         with self._errors():
             return self._database.execute(LOAD, (kind,)).fetchall()
 
     def _wrappings(self) -> list[Wrapping]:
         with self._errors():
-            return self._database.execute("SELECT kind, key, wrapped FROM wrapping").fetchall()
+            return self._database.execute("SELECT kind, key, CAST(wrapped AS BLOB) FROM wrapping").fetchall()
 
     def _last_row(self) -> audit.AuditRow | None:
         with self._errors():
@@ -137,7 +142,7 @@ def trail(path: Path, key: bytes) -> Iterator[Trail]:
     """
     with _Translate(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as database:
         database.execute("BEGIN")  # one state for both reads
-        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchone()
+        found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchall()
         head = head_of(Sealing(key, path.with_suffix(".wrapping"), fresh=False), found)
         rows = database.execute("SELECT number, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY number")
         yield (audit.AuditRow(*row) for row in rows), head

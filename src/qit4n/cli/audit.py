@@ -43,10 +43,10 @@ def verify(
     for site in sites or [one.id for one in network_of(directory).sites]:
         with _trail(directory, site) as (rows, head):
             try:
-                number = verify_rows(rows, head)
+                last = verify_rows(rows, head)
             except AuditError as error:
                 raise AuditError(f"site {site}: {error}") from error
-        print(f"site {site}: {number} rows, whole; last hash {head[1].hex()}")
+        print(f"site {site}: {last.number} rows, whole; last hash {last.hash.hex()}")
 
 
 @app.command()

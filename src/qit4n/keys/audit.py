@@ -79,8 +79,10 @@ def following(last: AuditRow, events: Iterable[AuditEvent]) -> AuditRow:
     return AuditRow(number, body, _hash(last.hash, number, body))
 
 
-def verify(rows: Iterable[AuditRow], head: tuple[int, bytes]) -> int:
-    """Check a whole trail against number and hash of its last row; the number of rows.
+def verify(rows: Iterable[AuditRow], head: tuple[int, bytes] | None) -> AuditRow:
+    """Check a whole trail against number and hash of its last row; that row.
+
+    ``head`` is None when the record that protects them is gone or was altered.
 
     Raises:
         AuditError: names the first row that does not fit.
@@ -92,11 +94,14 @@ def verify(rows: Iterable[AuditRow], head: tuple[int, bytes]) -> int:
         if row.hash != _hash(last.hash, row.number, row.body):
             raise AuditError(f"row {row.number} of the audit trail was changed, or one before it was replaced")
         last = row
+    if head is None:
+        text = f"what protects the end of the audit trail is gone or was altered; it has {last.number} rows"
+        raise AuditError(text)
     if last.number < head[0]:
         raise AuditError(f"the audit trail ends with row {last.number}; its last row was {head[0]}")
     if (last.number, last.hash) != head:
         raise AuditError(f"row {last.number} of the audit trail does not fit what the store's key protects")
-    return last.number
+    return last
 
 
 def _hash(before: bytes, number: int, body: bytes) -> bytes:

@@ -130,9 +130,9 @@ class Supervisor:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start all; stop all at the end."""
-        await self._check_ports()
         watches: list[asyncio.Task[None]] = []
         try:
+            await self._check_ports()
             if self._server is not None:
                 await asyncio.to_thread(self._server.start)
                 watches.append(asyncio.create_task(self._watch_server(self._server)))
@@ -156,8 +156,9 @@ class Supervisor:
                 self._told("the PostgreSQL server ended; restarting it")
                 try:
                     await asyncio.to_thread(server.start)
-                except StoreError as error:
+                except StoreError as error:  # its disk is full, for example: try until it is not
                     self._told(str(error))
+                    await asyncio.sleep(LONGEST_PAUSE_S)
 
     async def _check_ports(self) -> None:
         wanted = [("the controller", self._network.controller_host, self._network.controller_port())]

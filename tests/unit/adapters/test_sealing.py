@@ -79,6 +79,17 @@ def test_the_old_file_is_overwritten(sealing, file, tmp_path):
     assert set(other.read_bytes()) == {0}
 
 
+def test_what_a_start_that_broke_off_left_is_overwritten(sealing, file, tmp_path):
+    """Killed before the new key file was in place: the keys in it do not stay on the disk either."""
+    left, other = file.with_suffix(".new"), tmp_path / "other-name"
+    left.write_bytes(file.read_bytes() + bytes(range(32)))
+    other.hardlink_to(left)
+    sealing.begin_rotation()
+    assert not left.exists()
+    sealing.end_rotation()
+    assert set(other.read_bytes()) <= {0}
+
+
 def test_a_missing_or_cut_key_file_is_named_with_its_consequence(file, tmp_path):
     """Wrapping keys and store key."""
     with pytest.raises(StoreError, match=r"store\.wrapping: No such file.*without it the keys are lost"):

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from qit4n.adapters import postgres, sqlite
-from qit4n.errors import AuditError, StoreError
+from qit4n.errors import AuditError, StoreDamagedError, StoreError
 from qit4n.keys.audit import AuditEvent, verify
 from qit4n.keys.store import Append, Erase, HeadRecord, HeldKeysRecord, Put
 
@@ -25,14 +25,16 @@ def held(key, value=SECRET):
 class OnSQLite:
     """One store file."""
 
+    key = KEY
+
     def __init__(self, directory, _server):
         self.path = directory / "store.db"
 
     def open(self):
-        return sqlite.SQLiteStore(self.path, KEY)
+        return sqlite.SQLiteStore(self.path, self.key)
 
     def trail(self):
-        return sqlite.trail(self.path, KEY)
+        return sqlite.trail(self.path, self.key)
 
     def execute(self, statement):
         with closing(sqlite3.connect(self.path)) as raw, raw:
@@ -42,14 +44,16 @@ class OnSQLite:
 class OnPostgres:
     """One schema of the server."""
 
+    key = KEY
+
     def __init__(self, directory, server):
         self.conninfo, self.site, self.keys = server.conninfo, f"Site.{next(SITES)}", directory / "store.wrapping"
 
     def open(self):
-        return postgres.PostgresStore(self.conninfo, self.site, KEY, self.keys)
+        return postgres.PostgresStore(self.conninfo, self.site, self.key, self.keys)
 
     def trail(self):
-        return postgres.trail(self.conninfo, self.site, KEY, self.keys)
+        return postgres.trail(self.conninfo, self.site, self.key, self.keys)
 
     def execute(self, statement):
         with psycopg.connect(self.conninfo) as raw:
@@ -107,7 +111,8 @@ def test_erasing_takes_the_wrapping_too(place):
     store.commit([Put(held("a"))])
     assert len(place.execute("SELECT * FROM wrapping")) == 1
     store.commit([Erase(HeldKeysRecord.kind, "a"), Erase(HeldKeysRecord.kind, "never there")])
-    assert place.execute("SELECT * FROM wrapping") == place.execute("SELECT * FROM record") == []
+    assert place.execute("SELECT * FROM wrapping") == []
+    assert place.execute("SELECT kind FROM record WHERE kind <> 'audit-head'") == []
     store.close()
 
 
@@ -141,7 +146,7 @@ def test_no_key_in_clear_in_any_row(place):
     store.commit([Put(held("a")), Append(EVENT)])
     tables = ("SELECT * FROM record", "SELECT * FROM wrapping", "SELECT * FROM audit")
     rows = [row for table in tables for row in place.execute(table)]
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert all(SECRET not in bytes(value) for row in rows for value in row if isinstance(value, bytes))
     store.close()
 
@@ -156,7 +161,7 @@ def test_the_audit_trail_goes_with_its_commit(place):
     with place.trail() as (found, head):
         rows = list(found)
     assert [len(row.events()) for row in rows] == [2, 1]
-    assert verify(rows, head) == 2
+    assert verify(rows, head).number == 2
     again.close()
 
 
@@ -169,3 +174,77 @@ def test_a_trail_that_was_cut_short_is_noticed(place):
     with place.trail() as (rows, head), pytest.raises(AuditError, match="ends with row 2"):
         verify(rows, head)
     store.close()
+
+
+HEADS = "DELETE FROM record WHERE kind = 'audit-head'"
+
+
+@pytest.mark.parametrize(
+    ("done", "named"),
+    [
+        (["DELETE FROM audit WHERE number = 3"], "row 3 of the audit trail is missing"),
+        (["DELETE FROM audit WHERE number = 3", f"{HEADS} AND key = 'head'"], "row 3 of the audit trail is missing"),
+        (["DELETE FROM audit", HEADS], "row 1 of the audit trail is missing"),
+        (["UPDATE record SET body = '\\x00' WHERE key = 'head'"], "row 4 of the audit trail is missing"),
+    ],
+    ids=["tail", "tail and its protection", "all", "protection"],
+)
+def test_a_trail_that_was_cut_while_the_store_was_closed_stays_broken(place, done, named):
+    """Starting again does not hide it: the store says so, goes on after a gap, and the gap is there for good."""
+    store = place.open()
+    for _ in range(3):
+        store.commit([Append(EVENT), Put(HeadRecord(key="h", position=1))])
+    store.close()
+    for statement in done:
+        place.execute(statement)
+    with place.trail() as (rows, head), pytest.raises(AuditError):
+        verify(rows, head)
+    for _ in range(2):
+        again = place.open()
+        again.commit([Append(EVENT), *(Erase(*one) for one in again.damaged)])
+        again.close()
+        with place.trail() as (rows, head), pytest.raises(AuditError, match=named):
+            verify(rows, head)
+    assert [kind for kind, _ in store.damaged] == []
+
+
+def test_a_gap_in_the_trail_is_told_once(place):
+    """The opening that found it names it among what is damaged; the records are as they were."""
+    store = place.open()
+    store.commit([Append(EVENT), Put(held("a"))])
+    store.close()
+    place.execute("DELETE FROM audit")
+    again = place.open()
+    assert again.damaged == {("audit-trail", "up to row 1")}
+    assert [record.key for record in again.load(HeldKeysRecord)] == ["a"]
+    again.commit([Append(EVENT)])
+    again.close()
+    third = place.open()
+    assert third.damaged == set()
+    third.close()
+
+
+def test_the_protection_of_a_trail_is_there_from_the_beginning(place):
+    """A store without any event: its trail is whole, and does not pass any more when its protection is taken away."""
+    store = place.open()
+    store.close()
+    with place.trail() as (rows, head):
+        assert verify(rows, head).number == 0
+    place.execute(HEADS)
+    with place.trail() as (rows, head), pytest.raises(AuditError, match="is gone or was altered"):
+        verify(rows, head)
+
+
+def test_another_store_key_is_refused_and_nothing_changes(place):
+    """Whoever restores the wrong store.key is told so: the store does not take all its records for damaged."""
+    store = place.open()
+    store.commit([Put(held("a")), Put(HeadRecord(key="h", position=3))])
+    store.close()
+    place.key = bytes(32)
+    with pytest.raises(StoreDamagedError, match=r"was not written under this store\.key; restore the one"):
+        place.open()
+    place.key = KEY
+    again = place.open()
+    assert [record.position for record in again.load(HeadRecord)] == [3]
+    assert [record.values for record in again.load(HeldKeysRecord)] == [SECRET]
+    again.close()

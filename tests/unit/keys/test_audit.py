@@ -34,8 +34,8 @@ def test_the_hash_is_what_the_documentation_says():
 def test_a_whole_trail_passes():
     """Also an empty one."""
     rows = chain(5)
-    assert audit.verify(rows, (5, rows[-1].hash)) == 5
-    assert audit.verify([], (0, audit.START.hash)) == 0
+    assert audit.verify(rows, (5, rows[-1].hash)) == rows[-1]
+    assert audit.verify([], (0, audit.START.hash)) == audit.START
     assert rows[2].events() == (replace(EVENT, at=2.0),)
 
 
@@ -65,6 +65,14 @@ def test_a_trail_that_was_made_again_as_a_whole_does_not_fit_the_head():
         forged.append(audit.following(forged[-1], [EVENT]))
     with pytest.raises(AuditError, match="does not fit what the store's key protects"):
         audit.verify(forged[1:], (3, rows[-1].hash))
+
+
+def test_a_trail_whose_protection_is_gone_does_not_pass():
+    """Also an empty one; a broken row is still named first."""
+    rows = chain(3)
+    for trail, named in ((rows, "it has 3 rows"), ([], "it has 0 rows"), ([rows[0], rows[2]], "row 2 .* is missing")):
+        with pytest.raises(AuditError, match=named):
+            audit.verify(trail, None)
 
 
 def test_an_unreadable_row_is_an_error_with_its_number():
