@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from qit4n.adapters import sqlite
+from qit4n.adapters.privatefiles import write_private
 from qit4n.adapters.sealedstore import SealedStore, Trail
 from qit4n.adapters.sealing import read_store_key
 from qit4n.errors import StoreError
@@ -58,7 +59,7 @@ def share(state: Path, conninfo: str) -> None:
             f"{left[0]} and {len(left) - 1} more hold keys that replicas would not see; "
             "name another state directory with --state, or move these files away: the keys in them are lost then"
         )
-    (state / CONNINFO).write_text(conninfo, encoding="utf-8")
+    write_private(state / CONNINFO, conninfo.encode())  # it may have a password in it
 
 
 def shared_in(state: Path) -> str | None:
