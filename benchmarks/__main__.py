@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import Benchmark, distillation, ldpc, light, relay, soak, supply
+from benchmarks import Benchmark, distillation, ldpc, light, relay, soak, stores, supply
 
 ALL: dict[str, Benchmark] = {
     "detections": light.detections,
@@ -15,6 +15,7 @@ ALL: dict[str, Benchmark] = {
     "distil": distillation.distil,
     "relay": relay.relay,
     "supply": supply.supply,
+    "stores": stores.stores,
     "soak": soak.soak,
     "first-key": supply.first_key,
 }

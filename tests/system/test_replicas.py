@@ -54,6 +54,7 @@ def test_the_standby_takes_over_from_a_dead_or_stopped_replica(start, three_site
     assert [name for name, pid in running.items() if Path(f"/proc/{pid}").exists()] == []
 
 
+@pytest.mark.long
 def test_replicas_go_on_when_the_database_dies_under_them(start, three_sites, load):
     """Killed with everything well; killed while a replica is stopped, so that no session shows that it is there."""
     network = start(three_sites, "--replicas", "2")
@@ -71,6 +72,7 @@ def test_replicas_go_on_when_the_database_dies_under_them(start, three_sites, lo
     traffic.end()
 
 
+@pytest.mark.long
 def test_a_network_whose_supervisor_was_killed_starts_again_with_its_keys(start, three_sites):
     """The database server that it left behind is no obstacle, and nothing runs twice."""
     network = start(three_sites, "--replicas", "2")
@@ -82,15 +84,16 @@ def test_a_network_whose_supervisor_was_killed_starts_again_with_its_keys(start,
 
 
 @pytest.mark.long
-def test_kills_of_the_serving_replica_under_load(start, three_sites, load):
-    """Many take-overs: no key twice, no unequal copies, every acknowledged key is there afterwards."""
+@pytest.mark.parametrize("what", ["kills of the serving replica", "stops of the serving replica"])
+def test_many_take_overs_under_load(start, three_sites, load, what):
+    """No key twice, no unequal copies, every acknowledged key is there afterwards."""
     network = start(three_sites, "--replicas", "2")
     traffic, dice = load(network, SEED), random.Random(SEED)
-    for kill in range(KILLS):
+    for number in range(KILLS):
         replicas = serving(network)
         time.sleep(dice.random() * 0.4)
-        os.kill(replicas[dice.choice("abc")][1], signal.SIGKILL)
-        traffic.wait("kills of the serving replica")
-        if (kill + 1) % 50 == 0 or kill + 1 == KILLS:
+        os.kill(replicas[dice.choice("abc")][1], signal.SIGKILL if what.startswith("kills") else signal.SIGSTOP)
+        traffic.wait(what)
+        if (number + 1) % 50 == 0 or number + 1 == KILLS:
             traffic.tell()
     traffic.end()

@@ -2,7 +2,7 @@
 
 Rules it keeps:
 
-- A commit is one transaction with ``synchronous_commit=on`` on a server with ``fsync=on``: refused otherwise.
+- A commit is one statement with ``synchronous_commit=on`` on a server with ``fsync=on``: refused otherwise.
 - The owner holds a session-level advisory lock *in the very session that commits*. When the session is gone, so is the
   lock; a process that lost its session cannot write any more, whatever it still believes (fencing).
 - A replica that waits for the lock looks at the owner's session. One for whose client the server has waited for
@@ -21,7 +21,7 @@ import hashlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,19 +60,22 @@ CREATE TABLE IF NOT EXISTS wrapping (
 );
 CREATE TABLE IF NOT EXISTS audit (number bigint PRIMARY KEY, body bytea NOT NULL, hash bytea NOT NULL);
 """
-PUT = (
-    "INSERT INTO record (kind, key, body) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"
-    " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
+COMMIT = """
+WITH put AS (
+    INSERT INTO record (kind, key, body) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])
+    ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
+), wrapped AS (
+    INSERT INTO wrapping (kind, key, wrapped) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])
+    ON CONFLICT (kind, key) DO UPDATE SET wrapped = excluded.wrapped
+), gone AS (
+    SELECT * FROM unnest(%b::text[], %b::text[]) AS gone (kind, key)
+), erased AS (
+    DELETE FROM record USING gone WHERE record.kind = gone.kind AND record.key = gone.key
+), unwrapped AS (
+    DELETE FROM wrapping USING gone WHERE wrapping.kind = gone.kind AND wrapping.key = gone.key
 )
-WRAP = (
-    "INSERT INTO wrapping (kind, key, wrapped) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"
-    " ON CONFLICT (kind, key) DO UPDATE SET wrapped = excluded.wrapped"
-)
-ERASE = tuple(
-    f"DELETE FROM {table} USING unnest(%b::text[], %b::text[]) AS gone (kind, key)"  # noqa: S608 - the two names below
-    f" WHERE {table}.kind = gone.kind AND {table}.key = gone.key"
-    for table in ("wrapping", "record")
-)
+INSERT INTO audit (number, body, hash) SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[])
+"""
 LOAD = (
     "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = %s ORDER BY record.number"
 )
@@ -200,22 +203,17 @@ class PostgresStore(SealedStore):
         return audit.AuditRow(*row) if row else None
 
     def _write(self, changes: Changes) -> None:
-        with (
-            self._one_at_a_time,
-            self._errors(),
-            self._database.transaction(),
-            self._database.pipeline(),
-        ):
-            for statement, rows in ((PUT, changes.bodies), (WRAP, changes.wrappings)):
-                if rows:
-                    self._database.execute(statement, [list(column) for column in zip(*rows, strict=True)])
-            if changes.erased:
-                columns = [list(column) for column in zip(*changes.erased, strict=True)]
-                for statement in ERASE:
-                    self._database.execute(statement, columns)
-            if changes.row:
-                row = (changes.row.number, changes.row.body, changes.row.hash)
-                self._database.execute("INSERT INTO audit (number, body, hash) VALUES (%s, %b, %b)", row)
+        """One statement, and so one way to the server and back, however many the writes are."""
+        rows = [(row.number, row.body, row.hash) for row in (changes.row,) if row]
+        tables: list[tuple[int, Sequence[tuple[Any, ...]]]] = [
+            (3, changes.bodies),
+            (3, changes.wrappings),
+            (2, changes.erased),
+            (3, rows),
+        ]
+        columns = [column for width, table in tables for column in _columns(width, table)]
+        with self._one_at_a_time, self._errors():
+            self._database.execute(COMMIT, columns)
 
     def check(self) -> None:
         """Ask the server something: an error when the session is gone."""
@@ -256,6 +254,10 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
 
 def _connect(conninfo: str, site: str) -> Connection:
     return psycopg.connect(conninfo, autocommit=True, application_name=f"qit4n {site}"[:63], **OPTIONS)
+
+
+def _columns(width: int, rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 def _now() -> float:

@@ -59,7 +59,7 @@ def share(state: Path, conninfo: str) -> None:
             f"{left[0]} and {len(left) - 1} more hold keys that replicas would not see; "
             "name another state directory with --state, or move these files away: the keys in them are lost then"
         )
-    write_private(state / CONNINFO, conninfo.encode())
+    write_private(state / CONNINFO, conninfo.encode())  # it may have a password in it
 
 
 def shared_in(state: Path) -> str | None:

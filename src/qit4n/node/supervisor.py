@@ -149,16 +149,19 @@ class Supervisor:
                 await asyncio.to_thread(self._server.stop)
 
     async def _watch_server(self, server: PostgresServer) -> None:
-        """Restart the private PostgreSQL server when it ends."""
+        """Restart the private PostgreSQL server when it ends, with growing pauses while it does not start."""
+        pause_s = POLL_S
         while server.process is not None:
-            await asyncio.sleep(POLL_S)
-            if server.process.poll() is not None:
-                self._told("the PostgreSQL server ended; restarting it")
-                try:
-                    await asyncio.to_thread(server.start)
-                except StoreError as error:  # its disk is full, for example: try until it is not
-                    self._told(str(error))
-                    await asyncio.sleep(LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s)
+            if server.process.poll() is None:
+                pause_s = POLL_S
+                continue
+            self._told("the PostgreSQL server ended; restarting it")
+            try:
+                await asyncio.to_thread(server.start)
+            except StoreError as error:  # its disk is full, for example
+                self._told(str(error))
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _check_ports(self) -> None:
         wanted = [("the controller", self._network.controller_host, self._network.controller_port())]
