@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import Benchmark, distillation, ldpc, light, relay, soak, supply
+from benchmarks import Benchmark, distillation, ldpc, light, relay, soak, store, supply
 
 ALL: dict[str, Benchmark] = {
     "detections": light.detections,
@@ -14,7 +14,9 @@ ALL: dict[str, Benchmark] = {
     "amplify": distillation.amplify,
     "distil": distillation.distil,
     "relay": relay.relay,
+    "store": store.store,
     "supply": supply.supply,
+    "supply-postgres": supply.supply_postgres,
     "soak": soak.soak,
     "first-key": supply.first_key,
 }

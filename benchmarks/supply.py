@@ -24,7 +24,8 @@ from msgspec.structs import replace
 from benchmarks import Result
 from benchmarks.peers import peers
 from qit4n.adapters.certificates import issue_all
-from qit4n.adapters.sqlite import SQLiteStore
+from qit4n.adapters.postgresserver import PostgresServer
+from qit4n.adapters.stores import open_store, share
 from qit4n.cli.up import applications
 from qit4n.keys import combination
 from qit4n.keys.store import ChunkRecord, Put
@@ -42,13 +43,11 @@ KEY_BYTES = 32
 
 
 def supply(_seed: int, size: int | None) -> Iterator[Result]:
-    """enc_keys and dec_keys for 1 and 128 keys a request; ``size`` is the seconds of each measurement."""
+    """enc_keys and dec_keys for 1 and 128 keys a request, on SQLite; ``size`` is the seconds of each measurement."""
     seconds = size or SECONDS
     with tempfile.TemporaryDirectory() as directory:
         state = Path(directory) / "state"
-        network = _prepare(state, (seconds + 1) * sum(KEY_BYTES * n * rate for n, rate in REQUESTS_PER_S.items()))
-        with _sites(network, state) as processes:
-            found = _load([_phase(network, state, case, seconds, processes) for case in _cases()])
+        network, found = _supplied(state, seconds)
         files = {name: str(state / "sites" / "east" / f"{name}.pem") for name in ("cert", "key", "ca")}
         with peers(Path(directory) / "peers", files, BASE_PORT + 20) as others:
             plan = [
@@ -59,6 +58,28 @@ def supply(_seed: int, size: int | None) -> Iterator[Result]:
             compared = _load(plan)
     for (number, call), one in zip(_cases(), found, strict=True):
         yield from _results(number, call, one, [other for other in compared if other["number"] == number])
+
+
+def supply_postgres(_seed: int, size: int | None) -> Iterator[Result]:
+    """The same with the stores of both sites on one PostgreSQL server, whose processor time is not counted."""
+    with tempfile.TemporaryDirectory() as directory:
+        server = PostgresServer(Path(directory) / "postgres")
+        server.start()
+        try:
+            _, found = _supplied(Path(directory) / "state", size or SECONDS, server.conninfo)
+        finally:
+            server.stop()
+            server.remove()
+    for (number, call), one in zip(_cases(), found, strict=True):
+        yield from _results(number, call, one, [])
+
+
+def _supplied(state: Path, seconds: int, conninfo: str | None = None) -> tuple[Network, list[dict[str, Any]]]:
+    """What was measured of each case, on two sites with enough key for all."""
+    stock_bytes = (seconds + 1) * sum(KEY_BYTES * number * rate for number, rate in REQUESTS_PER_S.items())
+    network = _prepare(state, stock_bytes, conninfo)
+    with _sites(network, state) as processes:
+        return network, _load([_phase(network, state, case, seconds, processes) for case in _cases()])
 
 
 def _cases() -> list[tuple[int, str]]:
@@ -84,7 +105,7 @@ def _results(number: int, call: str, found: dict[str, Any], others: list[dict[st
     yield Result(name=f"{name}: p99", value=found["p99"], unit="s")
 
 
-def _prepare(state: Path, stock_bytes: int) -> Network:
+def _prepare(state: Path, stock_bytes: int, conninfo: str | None = None) -> Network:
     """Two sites whose link hardly works, with the same chunks in both stores."""
     example = load("two-data-centres")
     modules = {name: replace(module, pulse_rate_hz=1e4) for name, module in example.modules.items()}
@@ -92,7 +113,9 @@ def _prepare(state: Path, stock_bytes: int) -> Network:
     state.mkdir()
     (state / "network.yaml").write_text(to_yaml(network), encoding="utf-8")
     issue_all(network, state)
-    stores = [SQLiteStore(state / "sites" / site.id / "store.db", _store_key(state, site.id)) for site in network.sites]
+    if conninfo:
+        share(state, conninfo)
+    stores = [open_store(state, site.id) for site in network.sites]
     for start in range(0, stock_bytes, 64 * CHUNK_BYTES):
         names = [f"{start + place:032x}" for place in range(64)]
         puts = [Put(_chunk(name)) for name in names]
@@ -116,10 +139,6 @@ def _chunk(name: str) -> ChunkRecord:
         knowledge=knowledge,
         relayed_at=time.time(),
     )
-
-
-def _store_key(state: Path, site: str) -> bytes:
-    return (state / "sites" / site / "store.key").read_bytes()
 
 
 @contextmanager

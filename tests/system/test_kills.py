@@ -145,6 +145,21 @@ def test_kills_under_load_lose_no_acknowledged_key(start, three_sites, options):
     end(traffic)
 
 
+def test_a_killed_supervisor_leaves_nothing_in_the_way(start, three_sites):
+    """Its sites end, its database is taken over: the next ``qit up`` has every acknowledged key."""
+    network = start(three_sites, "--replicas", "2")
+    got = network.get("app-a", "app-c", number=3)
+    sites = [pid for name, pid in processes(network).items() if name != "postgres"]
+    network.process.kill()
+    network.process.wait()
+    deadline = time.monotonic() + RECOVERY_LIMIT_S
+    while any(Path(f"/proc/{pid}").exists() for pid in sites):
+        assert time.monotonic() < deadline, "a site goes on without its supervisor"
+        time.sleep(0.1)
+    again = start(three_sites, "--replicas", "2", state=network.state)
+    assert again.fetch("app-c", "app-a", *got) == got
+
+
 def test_stopped_replicas_and_a_killed_database_lose_no_acknowledged_key(start, three_sites):
     """An active replica that is stopped (not killed) is replaced; the database may be killed too."""
     network = start(three_sites, "--replicas", "2")

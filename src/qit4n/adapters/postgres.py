@@ -104,8 +104,8 @@ class PostgresStore(SealedStore):
                 self._require_durability()
                 self._wait_for_lock(waiting)
                 self._beat()
-                fresh = self._prepare()
-            super().__init__(f"of site {site}", Sealing(key, wrapping_keys, fresh=fresh))
+                self._prepare()
+            super().__init__(f"of site {site}", Sealing(key, wrapping_keys, fresh=self._is_empty()))
         except BaseException:
             self.close()
             raise
@@ -140,13 +140,11 @@ class PostgresStore(SealedStore):
 
         threading.Thread(target=stir, name="beat", daemon=True).start()
 
-    def _prepare(self) -> bool:
-        """Make the schema; whether there was none."""
-        known = self._database.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._site,)).fetchone()
+    def _prepare(self) -> None:
+        """Make the schema if there is none."""
         self._database.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._site)))
         self._database.execute(_search_path(self._site))
         self._database.execute(SCHEMA)
-        return known is None
 
     def _is_empty(self) -> bool:
         with _errors(self._site):
@@ -168,12 +166,8 @@ class PostgresStore(SealedStore):
         return audit.AuditRow(*row) if row else None
 
     def _write(self, changes: Changes) -> None:
-        with (
-            self._one_at_a_time,
-            _errors(self._site),
-            self._database.transaction(),
-            self._database.pipeline(),
-        ):
+        # without BEGIN the statements of a pipeline are one transaction, which its end commits: one round trip
+        with self._one_at_a_time, _errors(self._site), self._database.pipeline():
             for statement, rows in ((PUT, changes.bodies), (WRAP, changes.wrappings)):
                 if rows:
                     self._database.execute(statement, [list(column) for column in zip(*rows, strict=True)])

@@ -50,13 +50,12 @@ class SQLiteStore(SealedStore):
         self._path = path
         self._lock = self._take_lock()
         try:
-            fresh = not path.exists()
             self._database = self._open()
         except StoreError:
             os.close(self._lock)
             raise
         try:
-            super().__init__(str(path), Sealing(key, path.with_suffix(".wrapping"), fresh=fresh))
+            super().__init__(str(path), Sealing(key, path.with_suffix(".wrapping"), fresh=self._is_empty()))
         except StoreError:
             self.close()
             raise
