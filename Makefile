@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 KILLS ?= 1000
+MINUTES ?= 60
 
 SEEDS ?= 10000
 
@@ -22,6 +23,10 @@ kills: install
 
 faults: install  # SEEDS=n runs n seeds on all cores, SEED=n replays one with its trace
 	$(BIN)/python -m qit4n.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+
+soak: install  # four fifths of the possible load; draws soak.svg
+	$(BIN)/python -m benchmarks soak --size $(MINUTES)
+	$(BIN)/python -m benchmarks.soak soak.json > soak.svg
 
 lint: install
 	$(BIN)/ruff check .

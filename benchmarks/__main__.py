@@ -16,7 +16,6 @@ ALL: dict[str, Benchmark] = {
     "relay": relay.relay,
     "store": store.store,
     "supply": supply.supply,
-    "supply-postgres": supply.supply_postgres,
     "soak": soak.soak,
     "first-key": supply.first_key,
 }

@@ -7,6 +7,7 @@ half and more (shared caches and cores): the ratio to a peer of the same run is 
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import socket
@@ -43,11 +44,35 @@ KEY_BYTES = 32
 
 
 def supply(_seed: int, size: int | None) -> Iterator[Result]:
-    """enc_keys and dec_keys for 1 and 128 keys a request, on SQLite; ``size`` is the seconds of each measurement."""
+    """enc_keys and dec_keys for 1 and 128 keys a request; ``size`` is the seconds of each measurement."""
     seconds = size or SECONDS
+    yield from _with_peers(seconds)
     with tempfile.TemporaryDirectory() as directory:
-        state = Path(directory) / "state"
-        network, found = _supplied(state, seconds)
+        server = PostgresServer(Path(directory) / "postgres")
+        try:
+            server.start()
+            found = _measure(Path(directory) / "state", seconds, server.conninfo)[2]
+        finally:
+            server.stop()
+            server.remove()
+    for (number, call), one in zip(_cases(), found, strict=True):
+        yield from (
+            dataclasses.replace(result, name=f"PostgreSQL: {result.name}") for result in _results(number, call, one, [])
+        )
+
+
+def _measure(state: Path, seconds: int, conninfo: str = "") -> tuple[Network, Path, list[dict[str, Any]]]:
+    """All cases with one store."""
+    stock = (seconds + 1) * sum(KEY_BYTES * n * rate for n, rate in REQUESTS_PER_S.items())
+    network = _prepare(state, stock, conninfo)
+    with _sites(network, state) as processes:
+        return network, state, _load([_phase(network, state, case, seconds, processes) for case in _cases()])
+
+
+def _with_peers(seconds: int) -> Iterator[Result]:
+    """On SQLite, beside other servers."""
+    with tempfile.TemporaryDirectory() as directory:
+        network, state, found = _measure(Path(directory) / "state", seconds)
         files = {name: str(state / "sites" / "east" / f"{name}.pem") for name in ("cert", "key", "ca")}
         with peers(Path(directory) / "peers", files, BASE_PORT + 20) as others:
             plan = [
@@ -58,28 +83,6 @@ def supply(_seed: int, size: int | None) -> Iterator[Result]:
             compared = _load(plan)
     for (number, call), one in zip(_cases(), found, strict=True):
         yield from _results(number, call, one, [other for other in compared if other["number"] == number])
-
-
-def supply_postgres(_seed: int, size: int | None) -> Iterator[Result]:
-    """The same with the stores of both sites on one PostgreSQL server, whose processor time is not counted."""
-    with tempfile.TemporaryDirectory() as directory:
-        server = PostgresServer(Path(directory) / "postgres")
-        server.start()
-        try:
-            _, found = _supplied(Path(directory) / "state", size or SECONDS, server.conninfo)
-        finally:
-            server.stop()
-            server.remove()
-    for (number, call), one in zip(_cases(), found, strict=True):
-        yield from _results(number, call, one, [])
-
-
-def _supplied(state: Path, seconds: int, conninfo: str | None = None) -> tuple[Network, list[dict[str, Any]]]:
-    """What was measured of each case, on two sites with enough key for all."""
-    stock_bytes = (seconds + 1) * sum(KEY_BYTES * number * rate for number, rate in REQUESTS_PER_S.items())
-    network = _prepare(state, stock_bytes, conninfo)
-    with _sites(network, state) as processes:
-        return network, _load([_phase(network, state, case, seconds, processes) for case in _cases()])
 
 
 def _cases() -> list[tuple[int, str]]:
@@ -105,8 +108,8 @@ def _results(number: int, call: str, found: dict[str, Any], others: list[dict[st
     yield Result(name=f"{name}: p99", value=found["p99"], unit="s")
 
 
-def _prepare(state: Path, stock_bytes: int, conninfo: str | None = None) -> Network:
-    """Two sites whose link hardly works, with the same chunks in both stores."""
+def _prepare(state: Path, stock_bytes: int, conninfo: str = "") -> Network:
+    """Two sites whose link hardly works, with the same chunks in both stores: SQLite, or PostgreSQL at ``conninfo``."""
     example = load("two-data-centres")
     modules = {name: replace(module, pulse_rate_hz=1e4) for name, module in example.modules.items()}
     network = replace(example, base_port=BASE_PORT, modules=modules)

@@ -3,18 +3,22 @@
 import contextlib
 import json
 import os
+import random
 import select
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from qit4n.errors import KeyRequestError, PeerUnreachableError
 from qit4n.service.client import KMEClient
 
 THREE_SITES = """
@@ -99,6 +103,19 @@ class Running:
             assert time.monotonic() < deadline, f"waited {limit_s} s for {what}: {json.dumps(status)[:3000]}"
             time.sleep(0.3)
 
+    def processes(self):
+        """Process ids by name, as the supervisor started them: a site, a replica of one, the controller, postgres."""
+        found = {}
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            for pid in (task / "children").read_text().split():
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+                if "node" in words:
+                    replica = words[words.index("--replica") + 1] if "--replica" in words else ""
+                    found[words[words.index("node") + 1] + replica] = int(pid)
+                elif "controller" in words or words[0].endswith("/postgres"):
+                    found["controller" if "controller" in words else "postgres"] = int(pid)
+        return found
+
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         try:
@@ -153,6 +170,113 @@ def start(tmp_path):
                 stream.close()
     for state in states:  # as root the data of PostgreSQL are not below the state directory
         shutil.rmtree((state / "postgres" / "data").resolve(), ignore_errors=True)
+
+
+class _Traffic:
+    """One thread that gets keys as a master; some are fetched at once, some twice, the rest is left for the end."""
+
+    def __init__(self, network, master, slave, seed):
+        self.master, self.slave = master, slave
+        self.supplied, self.left, self.wrong = {}, {}, []
+        self.begun_at, self.short = 0.0, 0
+        self._values = set()
+        self._dice = random.Random(seed)
+        self._get, self._fetch = network.client(master), network.client(slave)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)  # a test that fails does not stop it
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.wait(0.1):
+            begun = time.monotonic()
+            try:
+                got = {key.key_id: key.value for key in self._get.get_keys(self.slave, number=2)}
+            except (KeyRequestError, PeerUnreachableError) as error:
+                if "insufficient key material" in str(error):  # it serves; the links have not made enough yet
+                    self.begun_at, self.short = begun, self.short + 1
+                continue
+            new_values = set(got.values()) - self._values
+            if self.supplied.keys() & got.keys() or len(new_values) < len(got):
+                self.wrong.append("a key was given twice")
+            self.supplied |= got
+            self._values |= new_values
+            self.begun_at = begun
+            if self._dice.random() < 0.5:
+                self.left |= got
+            elif self.fetch(got) and self._dice.random() < 0.2 and self.fetch(got):
+                self.wrong.append("a slave got its copy twice")
+
+    def fetch(self, wanted):
+        """Whether the slave got its copies; when the answer is lost on the way they are wasted."""
+        try:
+            found = {key.key_id: key.value for key in self._fetch.get_keys_by_id(self.master, list(wanted))}
+        except (KeyRequestError, PeerUnreachableError):
+            return False
+        if found != wanted:
+            self.wrong.append("two copies differ")
+        return True
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(30)
+
+
+class Load:
+    """Traffic over one and two hops, both ways, and how long it takes until keys flow again after what was done."""
+
+    def __init__(self, network, seed):
+        pairs = (("app-a", "app-c"), ("app-c", "app-a"), ("app-a", "app-b"), ("app-b", "app-a"))
+        self._traffic = [_Traffic(network, *pair, seed + number) for number, pair in enumerate(pairs)]
+        self.times = {}
+
+    def wait(self, what, limit_s=30.0):
+        """Wait until keys flow in every direction; the seconds are kept under ``what`` was done."""
+        since = time.monotonic()
+        while any(one.begun_at < since for one in self._traffic):
+            assert time.monotonic() - since < limit_s, f"no keys after {what}"
+            time.sleep(0.02)
+        self.times.setdefault(what, []).append(time.monotonic() - since)
+
+    def tell(self):
+        """Print the figures, and forget the times."""
+        supplied, short = sum(len(one.supplied) for one in self._traffic), sum(one.short for one in self._traffic)
+        for what, found in self.times.items():
+            times = sorted(found)
+            sys.stdout.write(
+                f"{len(times)} {what}; keys again after {statistics.median(times):.2f} s (median), "
+                f"{times[int(len(times) * 0.99)]:.2f} s (99 %), {times[-1]:.2f} s (at most)\n"
+            )
+        sys.stdout.write(f"{supplied} keys so far, {short} times short of key\n")
+        sys.stdout.flush()
+
+    def end(self):
+        """Stop; every key that was acknowledged is there, no key was given twice, no two copies differ."""
+        self.stop()
+        for one in self._traffic:
+            assert one.wrong == []
+            assert len(one.left) > 2
+            for key_id, value in one.left.items():
+                text = f"{one.master} was supplied with {key_id}, {one.slave} cannot fetch it"
+                assert one.fetch({key_id: value}), text
+            assert one.wrong == []
+
+    def stop(self):
+        for one in self._traffic:
+            one.stop()
+
+
+@pytest.fixture
+def load():
+    """Put a network of three sites under load: ``load(network, seed)``."""
+    loads = []
+
+    def make(network, seed):
+        loads.append(Load(network, seed))
+        return loads[-1]
+
+    yield make
+    for one in loads:
+        one.stop()
 
 
 @pytest.fixture

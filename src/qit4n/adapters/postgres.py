@@ -5,47 +5,52 @@ Rules it keeps:
 - A commit is one transaction with ``synchronous_commit=on`` on a server with ``fsync=on``: refused otherwise.
 - The owner holds a session-level advisory lock *in the very session that commits*. When the session is gone, so is the
   lock; a process that lost its session cannot write any more, whatever it still believes (fencing).
-- A replica that waits for the lock looks at the owner's session. One that has not stirred for
-  :data:`SILENCE_LIMIT_S`, stopped or cut off, is ended by the server, and the lock is free. Its process is ended too
-  if it is on the same machine.
+- A replica that waits for the lock looks at the owner's session. One for whose client the server has waited for
+  :data:`SILENCE_LIMIT_S`, because it is stopped or cut off, is ended by the server, and the lock is free.
+- On one machine the owner also has the site's :class:`~qit4n.adapters.ownerfile.OwnerFile` from before it touches the
+  site's files until it has left its addresses. A new owner kills the process that keeps it.
+- A process that has not heard from its session for :data:`LEASE_S` asks before it says anything (``owned``): one that
+  was stopped and woke up elsewhere says nothing.
+- A commit whose session breaks off may have been made or not. Nothing of it was said, and who opens the store next
+  sees which.
 - Records are sealed as ``adapters/sealing.py`` says: the server sees identifiers and amounts.
 """
 
 import contextlib
 import hashlib
-import os
-import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from qit4n.adapters.ownerfile import OwnerFile
 from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
-from qit4n.errors import StoreError, StoreFullError, StoreLostError
+from qit4n.errors import StoreDamagedError, StoreError, StoreFullError, StoreLostError
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord
 
-SILENCE_LIMIT_S = 1.5
+SILENCE_LIMIT_S = 1.2
+LEASE_S = 0.8  # less than the silence after which another replica may own the store
 POLL_S = 0.05
-BEAT_S = 0.3
+BEAT_S = 0.25
 OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 1,
     "keepalives_interval": 1,
     "keepalives_count": 2,
+    "target_session_attrs": "read-write",  # of a replicated server the one that takes writes
     "tcp_user_timeout": 2000,  # keepalives do not watch a connection that waits for an answer
 }
 OLDEST_SERVER = 150_000
-OUT_OF_REACH = "start the PostgreSQL server; a private one runs while qit up does"
-NOT_OWNED = "this process does not own the store any more"
 DISK_FULL = "53100"
+CORRUPT = {"XX001", "XX002"}
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
     number bigserial PRIMARY KEY, kind text NOT NULL, key text NOT NULL, body bytea NOT NULL, UNIQUE (kind, key)
@@ -71,12 +76,16 @@ ERASE = tuple(
 LOAD = (
     "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = %s ORDER BY record.number"
 )
-HOLDER = """
-SELECT pid, application_name, extract(epoch FROM clock_timestamp() - state_change)::float8
-FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND state <> 'active'
+HOLDERS = """
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND ((classid::bigint << 32) | objid::bigint) = %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+END_SILENT = f"""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({HOLDERS})
+    AND wait_event_type = 'Client' AND clock_timestamp() - state_change > %s * interval '1 second'
+"""  # noqa: S608 - the statement above
+COUNT = f"SELECT count(*) FROM ({HOLDERS}) AS session"  # noqa: S608 - the statement above
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -97,15 +106,19 @@ class PostgresStore(SealedStore):
         self._site = site
         self._closed = threading.Event()
         self._one_at_a_time = threading.Lock()
-        with _errors(site, OUT_OF_REACH):
+        self._place: OwnerFile | None = None
+        self._heard_at = 0.0
+        self.standbys = 0
+        with _errors(site):
             self._database = _connect(conninfo, site)
         try:
-            with _errors(site):
+            with self._errors():
                 self._require_durability()
-                self._wait_for_lock(waiting)
+                silent = self._wait_for_lock(waiting)
                 self._beat()
-                self._prepare()
-            super().__init__(f"of site {site}", Sealing(key, wrapping_keys, fresh=self._is_empty()))
+                self._place = self._wait_for_process(wrapping_keys.parent, 0.0 if silent else SILENCE_LIMIT_S, waiting)
+                fresh = self._prepare()
+            super().__init__(f"of site {site}", Sealing(key, wrapping_keys, fresh=fresh))
         except BaseException:
             self.close()
             raise
@@ -119,55 +132,76 @@ class PostgresStore(SealedStore):
                 raise StoreError(f"the PostgreSQL server has {name} off: keys could be given twice after a power cut")
         self._database.execute("SET synchronous_commit = on")
 
-    def _wait_for_lock(self, waiting: Callable[[], None]) -> None:
-        number = _lock_number(self._site)
-        while self._database.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone() != (True,):
+    def _wait_for_lock(self, waiting: Callable[[], None]) -> bool:
+        """Whether the one that had it was silent."""
+        silent, owner = False, _lock_number(self._site)
+        self._database.execute("SELECT pg_advisory_lock_shared(%s)", (_lock_number(self._site, "present"),))
+        while self._database.execute("SELECT pg_try_advisory_lock(%s)", (owner,)).fetchone() != (True,):
             waiting()
-            for backend, name, silence_s in self._database.execute(HOLDER, (number,)).fetchall():
-                if silence_s > SILENCE_LIMIT_S:
-                    self._database.execute("SELECT pg_terminate_backend(%s)", (backend,))
-                    _end(name)
+            silent |= bool(self._database.execute(END_SILENT, (owner, SILENCE_LIMIT_S)).fetchall())
             time.sleep(POLL_S)
+        return silent
+
+    def _wait_for_process(self, directory: Path, patience_s: float, waiting: Callable[[], None]) -> OwnerFile:
+        """Wait until no other process of this machine has the site's files and addresses; then kill it."""
+        place = OwnerFile(directory / f"store.{socket.gethostname()}.lock")
+        try:
+            patient_until = time.monotonic() + patience_s
+            while not place.take():
+                waiting()
+                if time.monotonic() > patient_until:
+                    place.end_holder()
+                time.sleep(POLL_S)
+        except BaseException:
+            place.close()
+            raise
+        return place
 
     def _beat(self) -> None:
         """Stir now and then while the process lives, so that no replica takes it for dead."""
 
         def stir() -> None:
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(StoreError):
                 while not self._closed.wait(BEAT_S):
-                    with self._one_at_a_time:
-                        self._database.execute("SELECT 1")
+                    self.check()
 
+        self.check()
         threading.Thread(target=stir, name="beat", daemon=True).start()
 
-    def _prepare(self) -> None:
-        """Make the schema if there is none."""
+    @property
+    def owned(self) -> bool:
+        """Whether no other process can own the store yet."""
+        return _now() - self._heard_at < LEASE_S
+
+    def _prepare(self) -> bool:
+        """Make the schema; whether no wrapping is in it."""
         self._database.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._site)))
         self._database.execute(_search_path(self._site))
         self._database.execute(SCHEMA)
+        return self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
 
     def _is_empty(self) -> bool:
-        with _errors(self._site):
+        with self._errors():
             return self._database.execute("SELECT 1 FROM record LIMIT 1").fetchone() is None
 
     def _rows(self, kind: str) -> list[Row]:
-        with _errors(self._site):
+        with self._errors():
             return self._database.execute(LOAD, (kind,), binary=True).fetchall()
 
     def _wrappings(self) -> list[Wrapping]:
-        with _errors(self._site):
+        with self._errors():
             found = self._database.execute("SELECT kind, key, wrapped FROM wrapping", binary=True)
             return found.fetchall()
 
     def _last_row(self) -> audit.AuditRow | None:
-        with _errors(self._site):
+        with self._errors():
             found = self._database.execute("SELECT number, body, hash FROM audit ORDER BY number DESC LIMIT 1")
             row = found.fetchone()
         return audit.AuditRow(*row) if row else None
 
     def _write(self, changes: Changes) -> None:
         # without BEGIN the statements of a pipeline are one transaction, which its end commits: one round trip
-        with self._one_at_a_time, _errors(self._site), self._database.pipeline():
+        with self._one_at_a_time, self._errors(), self._database.pipeline():
             for statement, rows in ((PUT, changes.bodies), (WRAP, changes.wrappings)):
                 if rows:
                     self._database.execute(statement, [list(column) for column in zip(*rows, strict=True)])
@@ -181,13 +215,22 @@ class PostgresStore(SealedStore):
 
     def check(self) -> None:
         """Ask the server something: an error when the session is gone."""
-        with self._one_at_a_time, _errors(self._site):
-            self._database.execute("SELECT 1")
+        with self._one_at_a_time, self._errors():
+            asked_at = _now()
+            row = self._database.execute(COUNT, (_lock_number(self._site, "present"),)).fetchone()
+            self._heard_at = asked_at
+            self.standbys = row[0] - 1 if row else 0
 
     def close(self) -> None:
         """End the session, and with it the ownership."""
         self._closed.set()
         self._database.close()
+        if self._place is not None:
+            self._place.close()
+            self._place = None
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return _errors(self._site, self._database)
 
 
 @contextmanager
@@ -197,7 +240,7 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
     Raises:
         StoreError: the store cannot be read.
     """
-    with _errors(site, OUT_OF_REACH), contextlib.closing(_connect(conninfo, site)) as database:
+    with _errors(site), contextlib.closing(_connect(conninfo, site)) as database:
         database.execute(_search_path(site))
         database.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # one state for both reads
         found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchall()
@@ -208,41 +251,36 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
 
 
 def _connect(conninfo: str, site: str) -> Connection:
-    return psycopg.connect(conninfo, autocommit=True, application_name=_name(site), **OPTIONS)
+    return psycopg.connect(conninfo, autocommit=True, application_name=f"qit4n {site}"[:63], **OPTIONS)
 
 
-def _name(site: str) -> str:
-    """What the server knows a session by: site, machine and process, within 63 bytes."""
-    return f"qit4n/{os.getpid()}/{socket.gethostname()[:20]}/{site}"[:63]
-
-
-def _end(name: str) -> None:
-    """End the process of a silent session if it is on this machine: stopped, it would keep the site's addresses."""
-    _, pid, machine, _ = (name + "///").split("/", 3)
-    if machine == socket.gethostname()[:20] and pid.isdecimal() and int(pid) != os.getpid():
-        with contextlib.suppress(OSError):
-            if b"qit4n" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(int(pid), signal.SIGKILL)
+def _now() -> float:
+    """Seconds, with those during which the machine slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _search_path(site: str) -> sql.Composed:
     return sql.SQL("SET search_path TO {}").format(sql.Identifier(site))
 
 
-def _lock_number(site: str) -> int:
-    """A number of 63 bits that stands for a site; sites of one database are few."""
-    return int.from_bytes(hashlib.sha256(f"qit4n key store {site}".encode()).digest()[:8]) >> 1
+def _lock_number(site: str, what: str = "owner") -> int:
+    """A number of 63 bits that stands for something of a site; sites of one database are few."""
+    return int.from_bytes(hashlib.sha256(f"qit4n key store {site} {what}".encode()).digest()[:8]) >> 1
 
 
 @contextmanager
-def _errors(site: str, lost: str = NOT_OWNED) -> Iterator[None]:
-    """Turns PostgreSQL's errors into sentences with the site and the fix; ``lost`` is what a lost session means."""
+def _errors(site: str, database: Connection | None = None) -> Iterator[None]:
+    """Turns PostgreSQL's errors into sentences with the site and the fix."""
     try:
         yield
     except psycopg.Error as error:
         text = f"the PostgreSQL store of site {site}: {str(error).strip() or type(error).__name__}"
         if error.sqlstate == DISK_FULL:
             raise StoreFullError(f"{text}; free space there. Nothing acknowledged is lost") from error
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-            raise StoreLostError(f"{text}; {lost}") from error
+        if error.sqlstate in CORRUPT:
+            raise StoreDamagedError(f"{text}; restore the database from a backup") from error
+        if database is None and isinstance(error, psycopg.OperationalError):
+            raise StoreLostError(f"{text}; start the server. Nothing acknowledged is lost") from error
+        if database is not None and database.closed:
+            raise StoreLostError(f"{text}; this process does not own the store any more") from error
         raise StoreError(text) from error

@@ -9,6 +9,7 @@ from qit4n.errors import StoreDamagedError
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord, RecordType, Write, settle
 
+AT_ONCE = 4096
 HEAD, ORIGIN = "head", "origin"
 """Two records of the trail: its present end, and a mark that is written once and shows whose store this is."""
 
@@ -67,6 +68,14 @@ class SealedStore(ABC):
     def close(self) -> None:
         """Close the database and let go of it."""
 
+    standbys = 0
+    """How many other processes wait for the store."""
+
+    @property
+    def owned(self) -> bool:
+        """Whether no other process can own the store yet: if not, :meth:`check` before anything is said."""
+        return True
+
     def check(self) -> None:  # noqa: B027 - nothing to check where a file is locked
         """Raise a StoreError if this process does not own the store any more."""
 
@@ -95,8 +104,8 @@ class SealedStore(ABC):
         rows = self._wrappings()
         self._sealing.begin_rotation()
         fresh = [(kind, key, self._sealing.rewrap(kind, key, wrapped)) for kind, key, wrapped in rows]
-        if fresh:
-            self._write(Changes(wrappings=fresh))
+        for at in range(0, len(fresh), AT_ONCE):
+            self._write(Changes(wrappings=fresh[at : at + AT_ONCE]))
         self._sealing.end_rotation()
 
     def load(self, kind: type[RecordType]) -> Iterator[RecordType]:

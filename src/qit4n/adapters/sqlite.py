@@ -9,13 +9,12 @@ Rules it keeps:
 - One process owns a store: a second one is refused.
 """
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from qit4n.adapters.ownerfile import OwnerFile
 from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
@@ -48,14 +47,18 @@ class SQLiteStore(SealedStore):
     def __init__(self, path: Path, key: bytes) -> None:
         """Open or create the store at ``path`` under the 32-byte store key ``key``; the wrapping key is renewed."""
         self._path = path
-        self._lock = self._take_lock()
+        self._lock = OwnerFile(path.with_suffix(".lock"))
         try:
+            if not self._lock.take():
+                raise StoreError(f"{path} is in use by another process; stop it first")  # noqa: TRY301
             self._database = self._open()
         except StoreError:
-            os.close(self._lock)
+            self._lock.close()
             raise
         try:
-            super().__init__(str(path), Sealing(key, path.with_suffix(".wrapping"), fresh=self._is_empty()))
+            with self._errors():
+                fresh = self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
+            super().__init__(str(path), Sealing(key, path.with_suffix(".wrapping"), fresh=fresh))
         except StoreError:
             self.close()
             raise
@@ -86,18 +89,6 @@ class SQLiteStore(SealedStore):
                 "move it away to start with an empty store: the keys in it are lost then"
             )
         database.execute(f"PRAGMA user_version={FORMAT}")
-
-    def _take_lock(self) -> int:
-        try:
-            handle = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-        except OSError as error:
-            raise StoreError(f"{self._path}: cannot open the store's lock: {error.strerror}") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise StoreError(f"{self._path} is in use by another process; stop it first") from error
-        return handle
 
     def _is_empty(self) -> bool:
         with self._errors():
@@ -136,7 +127,7 @@ class SQLiteStore(SealedStore):
     def close(self) -> None:
         """Close the file and let go of the lock."""
         self._database.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def _errors(self) -> "_Translate":
         return _Translate(self._path)

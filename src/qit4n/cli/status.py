@@ -81,16 +81,20 @@ def links_table(report: mc.NetworkStatus) -> Table:
 
 
 def sites_table(report: mc.NetworkStatus) -> Table:
-    """Sites: process, uptime, memory."""
+    """Sites: process, uptime, memory, and with replicas which one serves and how many stand by."""
     table = _table("Sites", ("site", "state"))
     for name in ("process", "up for", "memory", "unclaimed keys"):
         table.add_column(name, justify="right")
+    replicas = any(site.replica for site in report.sites)
+    if replicas:
+        table.add_column("stand by", justify="right")
     for site in report.sites:
         colour, word = ("green", "up") if site.up else ("red", "down")
         memory = f"{site.memory_bytes / 1e6:.0f} MB"
         uptime = f"{site.uptime_s:.0f} s"
         process = f"{site.pid} (replica {site.replica})" if site.replica else str(site.pid)
-        table.add_row(site.site, Text(word, style=colour), process, uptime, memory, str(site.unclaimed_keys))
+        row = (Text(word, style=colour), process, uptime, memory, str(site.unclaimed_keys))
+        table.add_row(site.site, *row, *([str(site.standbys)] if replicas else []))
     return table
 
 

@@ -129,6 +129,7 @@ class Controller:
             unclaimed_keys=report.unclaimed_keys,
             fault=report.fault,
             replica=report.replica,
+            standbys=report.standbys,
         )
 
     def _link_report(self, site: str, link: str) -> ck.LinkReport | None:

@@ -219,7 +219,12 @@ class KSA:
     # supply: the slave's side
 
     def notify_supply(self, peer: str, message: kx.NotifySupply, now: float) -> Step:
-        """Hold the slaves' copies, then say so."""
+        """Hold the slaves' copies, then say so; not before both sites agree.
+
+        If this store is an old copy, what it shares with the master's site is about to be given up.
+        """
+        if peer not in self._agreed:
+            return Step(actions=[Send(peer, kx.SupplyRefused(batch=message.batch, chunks=()))])
         missing = self._pools.incoming.missing(peer, tuple(span.slab for span in message.spans))
         if missing or not self._plausible(peer, message):
             return Step(actions=[Send(peer, kx.SupplyRefused(batch=message.batch, chunks=missing))])

@@ -96,8 +96,9 @@ class KeyManager:
         self._first = Step([Erase(kind, key) for kind, key in sorted(store.damaged)])
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:
+            self._first.extend(self._synchroniser.outrun(witnessed))
             for other in sorted(self._sites):
-                self._first.extend(self._void_with(other, witnessed))
+                self._first.extend(self._void_with(other))
 
     @property
     def position(self) -> int:
@@ -162,15 +163,14 @@ class KeyManager:
             links=self.kma.states_for(peer),
             chunks=self.pools.states_for(peer),
         )
-        step = self._synchroniser.heard(peer, message.position)
-        step.actions.append(Send(peer, answer))
-        return step
+        return Step(actions=[Send(peer, answer)])
 
     def _pool_states(self, peer: str, message: kx.PoolStates, now: float) -> Step:
         if not self._synchroniser.expected(peer, message):
             return Step()
-        if message.seen > self._synchroniser.position:
-            step = self._void_with(peer, message.seen)
+        if self._synchroniser.is_outrun(peer, message.seen):
+            step = self._void_with(peer)
+            step.extend(self._synchroniser.catch_up(peer, message.seen))
             step.extend(self._synchroniser.open(peer, now))
             return step
         step = self.kma.reconcile(peer, message.links)
@@ -179,11 +179,10 @@ class KeyManager:
         step.extend(self.pools.fill(now))
         return step
 
-    def _void_with(self, peer: str, seen: int) -> Step:
+    def _void_with(self, peer: str) -> Step:
         """The store is an old copy: give up what it shares with ``peer``."""
         self.is_old_copy = True
-        step = self._synchroniser.outrun(seen)
-        step.extend(self.kma.void_with(peer))
+        step = self.kma.void_with(peer)
         step.extend(self.pools.void_with(peer))
         step.extend(self.ksa.void_with(peer))
         return step

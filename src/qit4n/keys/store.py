@@ -91,7 +91,7 @@ class HeldKeysRecord(Record, frozen=True, kw_only=True):
 
 
 class PositionRecord(Record, frozen=True, kw_only=True):
-    """How many commits a store has seen; ``key`` is the site: this one, or what was heard from another."""
+    """By which an old copy of a store is known, see ``keys/synchronise.py``."""
 
     kind: ClassVar[str] = "position"
 

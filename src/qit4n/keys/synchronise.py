@@ -6,10 +6,11 @@ Rules it keeps:
   then it cuts nothing from its pools with that peer.
 - A slab that only one end holds, or whose digests differ, is voided at both ends.
 - A head only moves forward: to the other end's, if that is further.
-- A site that a peer remembers with a higher position than its store has, has got an old copy back. It voids all
-  that it shares with that peer: what an old copy says is unused may have been used. If its own mark outside the
-  store is ahead of the store, it voids everything. Positions are told now and then: a copy that is older than
-  :data:`POSITION_INTERVAL_S` is noticed.
+- A site tells each peer a growing number now and then, which its store knows before. A peer that remembers a higher
+  number than the store shows that the store is an old copy: the site voids all that it shares with that peer, since
+  what an old copy says is unused may have been used. Each peer shows it by itself, however far the copy has come since.
+  If the site's own mark outside the store is ahead of the store, it voids everything.
+- A copy that is older than :data:`POSITION_INTERVAL_S` is noticed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,8 @@ from qit4n.refpoints import kx
 
 ASK_INTERVAL_S = 1.0
 POSITION_INTERVAL_S = 5.0
-MOST_COMMITS = 1 << 62
+MOST_TELLINGS = 1 << 62
+TO, TWIN = "to ", " again"  # no site id has a space
 
 
 @dataclass(frozen=True)
@@ -63,21 +65,28 @@ def compare(pools: Iterable[KeyPool], theirs: tuple[kx.SlabState, ...]) -> Diffe
 
 
 class Synchroniser:
-    """With whom this site agrees, and how far its own store and those of its peers are."""
+    """With whom this site agrees, how far its own store is, and what it has told its peers and they have told it."""
 
     def __init__(self, site: str, positions: Mapping[str, int], entropy: Entropy) -> None:
-        """Start with the positions of the store: this site's and those that peers have told."""
+        """Start with the positions of the store.
+
+        Under this site's id its own, under a peer's what the peer told, under that with :data:`TO` before it what the
+        peer was told.
+        """
         self._site = site
-        self.position = positions.get(site, 0)
-        self._seen = {peer: position for peer, position in positions.items() if peer != site}
+        self.position = positions.get(site, 0)  # one record: it is written with each commit
+        self._numbers: dict[str, int] = {}
+        for key, number in positions.items():
+            name = key.removesuffix(TWIN)
+            self._numbers[name] = max(number, self._numbers.get(name, 0))
         self._entropy = entropy
         self._asked: dict[str, tuple[int, float]] = {}
-        self._told: dict[str, int] = {}
+        self._told_of: dict[str, int] = {}
         self._told_at = 0.0
         self.agreed: set[str] = set()
 
     def count(self, step: Step) -> Step:
-        """Count the commit of a step that writes more than what a peer's position is."""
+        """Count the commit of a step that writes more than numbers."""
         if any(not isinstance(write, Put) or not isinstance(write.record, PositionRecord) for write in step.writes):
             self.position += 1
             step.writes.append(Put(PositionRecord(key=self._site, position=self.position)))
@@ -88,52 +97,61 @@ class Synchroniser:
         self.close(peer)
         session = int.from_bytes(self._entropy(7))  # random: answers to questions before a restart do not fit
         self._asked[peer] = (session, now)
-        return Step(actions=[Send(peer, kx.Synchronise(session=session, position=self.position))])
+        return Step(actions=[Send(peer, kx.Synchronise(session=session))])
 
     def close(self, peer: str) -> None:
         """The way has closed, or something does not fit: nothing is cut until both agree again."""
         self.agreed.discard(peer)
         self._asked.pop(peer, None)
 
-    def heard(self, peer: str, position: int) -> Step:
-        """Remember how far a peer's store is.
+    def _keep(self, key: str, number: int) -> Step:
+        """Twice: a store that forgot what it told would be taken for an old copy, and one record may be damaged."""
+        self._numbers[key] = number
+        return Step([Put(PositionRecord(key=name, position=number)) for name in (key, key + TWIN)])
+
+    def heard(self, peer: str, number: int) -> Step:
+        """Remember what a peer tells.
 
         Raises:
-            ProtocolError: no store is that far.
+            ProtocolError: nobody can have told so often.
         """
-        if position >= MOST_COMMITS:
-            raise ProtocolError(f"site {peer} claims {position} commits, more than any store has seen")
-        if position <= self._seen.get(peer, 0):
-            return Step()
-        self._seen[peer] = position
-        return Step([Put(PositionRecord(key=peer, position=position))])
-
-    def outrun(self, position: int) -> Step:
-        """Somebody has seen this store further: go on beyond that, durably before anything refers to it."""
-        self.position = max(self.position, position)
-        return Step([Put(PositionRecord(key=self._site, position=self.position))])
+        if number >= MOST_TELLINGS:
+            raise ProtocolError(f"site {peer} tells {number}, more than it can have come to")
+        return self._keep(peer, number) if number > self.seen(peer) else Step()
 
     def seen(self, peer: str) -> int:
-        """The highest position heard from a peer."""
-        return self._seen.get(peer, 0)
+        """The highest number heard from a peer."""
+        return self._numbers.get(peer, 0)
 
     def expected(self, peer: str, message: kx.PoolStates) -> bool:
         """Whether a report answers the last question; then the two agree as soon as it is worked in.
 
         Raises:
-            ProtocolError: the peer says that it has seen this store further than any store can be. The limit is half
-                of what others take, so that one who lies about it cannot drive this store to where they refuse it.
+            ProtocolError: the peer says that it was told what it cannot have been told.
         """
-        if message.seen >= MOST_COMMITS // 2:
-            raise ProtocolError(f"site {peer} claims to have seen {message.seen} commits of {self._site}")
+        if message.seen >= MOST_TELLINGS // 2:  # half: one that lies cannot drive the number to where others refuse it
+            raise ProtocolError(f"site {peer} claims that {self._site} has told it {message.seen}")
         asked = self._asked.get(peer)
         if asked is None or asked[0] != message.session:
             return False
         del self._asked[peer]
         return True
 
+    def is_outrun(self, peer: str, seen: int) -> bool:
+        """Whether a peer was told what this store does not know of: the store is an old copy."""
+        return seen > self._numbers.get(TO + peer, 0)
+
+    def catch_up(self, peer: str, seen: int) -> Step:
+        """Count on from what the peer has seen, durably with giving up what is shared with it."""
+        return self._keep(TO + peer, seen)
+
+    def outrun(self, position: int) -> Step:
+        """The mark has seen this store further: go on beyond that, durably before anything refers to it."""
+        self.position = max(self.position, position)
+        return Step([Put(PositionRecord(key=self._site, position=self.position))])
+
     def timer(self, now: float) -> Step:
-        """Ask again who has not answered; tell the peers the position now and then."""
+        """Ask again who has not answered; tell the peers now and then that the store has gone on."""
         step = Step()
         for peer, (_, at) in list(self._asked.items()):
             if now - at > ASK_INTERVAL_S:
@@ -141,7 +159,9 @@ class Synchroniser:
         if now - self._told_at > POSITION_INTERVAL_S:
             self._told_at = now
             for peer in sorted(self.agreed):
-                if self._told.get(peer) != self.position:
-                    self._told[peer] = self.position
-                    step.actions.append(Send(peer, kx.Position(position=self.position)))
+                if self._told_of.get(peer) != self.position:
+                    self._told_of[peer] = self.position
+                    number = self._numbers.get(TO + peer, 0) + 1
+                    step.extend(self._keep(TO + peer, number))
+                    step.actions.append(Send(peer, kx.Position(position=number)))
         return step

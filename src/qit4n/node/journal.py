@@ -66,6 +66,8 @@ class Journal:
                 if writes:
                     await self._commit(writes)
                     self.failure = None
+                elif not self._store.owned:
+                    await self.check()
             except StoreError as error:
                 self._lose(batch, error)
                 continue

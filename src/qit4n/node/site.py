@@ -242,6 +242,7 @@ class SiteProcess:
             site=self._site,
             pid=os.getpid(),
             replica=self._replica,
+            standbys=self._store.standbys,
             started_at=self._started_at,
             memory_bytes=memory_bytes(),
             links=tuple(

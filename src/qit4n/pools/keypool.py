@@ -51,9 +51,10 @@ class KeyPool:
         return slab in self._slabs
 
     def add(self, slab: str, material: bytes, head: int = 0, at: float = 0.0) -> None:
-        """Append a slab of which ``head`` bytes have already left; it is as old as ``at``, in seconds."""
+        """Append a slab of which ``head`` bytes have left (all, if it is shorter); ``at`` is its time, in seconds."""
         if slab in self._slabs:
             raise ProtocolError(f"slab {slab} is in the pool already")
+        head = min(head, len(material))
         self._slabs[slab] = material
         self._heads[slab] = head
         self._since[slab] = at

@@ -42,6 +42,7 @@ class SiteReport(Message, frozen=True, kw_only=True):
     relayed_bits_for_others: int = 0
     fault: str = ""
     replica: int = 0
+    standbys: int = 0
 
 
 class PoolOrder(Message, frozen=True, kw_only=True):

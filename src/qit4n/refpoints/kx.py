@@ -59,19 +59,18 @@ class SlabState(Message, frozen=True, kw_only=True):
 class Synchronise(Message, frozen=True, kw_only=True):
     """The way to you has opened: tell what you hold of the pools that I own. Until then I use nothing of them.
 
-    ``session`` comes back with the answer. ``position`` counts the commits of the sender's store.
+    ``session`` comes back with the answer.
     """
 
     session: int
-    position: int
 
 
 class PoolStates(Message, frozen=True, kw_only=True):
     """Answer to :class:`Synchronise`.
 
     Attributes:
-        seen: the highest ``position`` that the sender has ever heard from the receiver. If it is higher than the
-            receiver's own, the receiver's store is an old copy.
+        seen: the highest :class:`Position` that the sender has ever heard from the receiver. If the receiver's store
+            does not know that it was told, that store is an old copy.
         links: per link the slabs that the receiver of this message owns.
         chunks: the chunks that the receiver of this message relayed.
     """
@@ -83,7 +82,10 @@ class PoolStates(Message, frozen=True, kw_only=True):
 
 
 class Position(Message, frozen=True, kw_only=True):
-    """Remember how far the sender's store is, so that it cannot come back as an old copy unnoticed."""
+    """Remember this number, so that the sender's store cannot come back as an old copy unnoticed.
+
+    It grows by one each time; the sender's store knew it before it was told.
+    """
 
     position: int
 

@@ -63,7 +63,10 @@ class PoolStatus(Message, frozen=True, kw_only=True):
 
 
 class SiteStatus(Message, frozen=True, kw_only=True):
-    """A site process; ``up`` is False when it has not reported for some seconds. ``replica`` 0 is the only one."""
+    """A site process; ``up`` is False when it has not reported for some seconds.
+
+    ``replica`` is the number of the one that serves, 0 if there are no others; ``standbys`` is how many stand by.
+    """
 
     site: str
     up: bool
@@ -73,6 +76,7 @@ class SiteStatus(Message, frozen=True, kw_only=True):
     unclaimed_keys: int
     fault: str = ""
     replica: int = 0
+    standbys: int = 0
 
 
 class NetworkStatus(Message, frozen=True, kw_only=True):

@@ -247,10 +247,24 @@ class RestoredBackup(Fault):
 
 
 class RestoredDisk(RestoredBackup):
-    """The mark is old too: only what the peers remember shows that the store is."""
+    """The mark is old too: only what the peers remember shows that the store is.
+
+    One site, since two that come back old at the same time have nobody who remembers.
+    """
 
     with_mark = True
     age_s = 8.0
+    victim = ""
+
+    def any_site(self) -> str:
+        """Always the same one."""
+        self.victim = self.victim or super().any_site()
+        return self.victim
+
+    def setup(self) -> None:
+        """No victim yet."""
+        self.victim = ""
+        super().setup()
 
 
 FAULTS: tuple[type[Part], ...] = (

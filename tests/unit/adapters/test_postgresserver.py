@@ -1,97 +1,113 @@
-"""The private PostgreSQL server: its data outlive it, and it outlives nobody."""
+"""The private PostgreSQL server: whatever ended the last one, the next start has the data."""
 
+import shutil
 import signal
-from contextlib import closing
-from pathlib import Path
+import threading
 
+import psycopg
 import pytest
 
-from qit4n.adapters.postgres import PostgresStore
+from qit4n.adapters import postgresserver
 from qit4n.adapters.postgresserver import PostgresServer
-from qit4n.errors import StoreError, StoreLostError
-from qit4n.keys.store import HeadRecord, Put
-
-KEY = bytes(32)
+from qit4n.errors import StoreError
 
 
 @pytest.fixture
-def server(tmp_path):
-    """Makes servers of one directory; all are stopped and their data deleted at the end."""
-    servers = []
-
-    def make():
-        servers.append(PostgresServer(tmp_path / "postgres"))
-        return servers[-1]
-
-    yield make
-    for one in servers:
-        one.stop()
-    servers[-1].remove()
+def directory(tmp_path):
+    yield tmp_path / "postgres"
+    shutil.rmtree((tmp_path / "postgres" / "data").resolve(), ignore_errors=True)
 
 
-def test_a_store_survives_the_end_and_the_kill_of_its_server(server, tmp_path):
-    """Stopped or killed: who used it is told, and the next server has every commit."""
-    for number, way in enumerate((signal.SIGINT, signal.SIGKILL)):
-        running = server()
-        running.start()
-        with closing(PostgresStore(running.conninfo, "a", KEY, tmp_path / "w")) as store:
-            assert [one.position for one in store.load(HeadRecord)] == list(range(number))
-            store.commit([Put(HeadRecord(key=str(number), position=number))])
-            running.process.send_signal(way)
-            running.process.wait(10)
-            with pytest.raises(StoreLostError):
-                store.commit([Put(HeadRecord(key="lost", position=9))])
-        running.stop()
-    last = server()
-    last.start()
-    with closing(PostgresStore(last.conninfo, "a", KEY, tmp_path / "w")) as store:
-        assert [one.position for one in store.load(HeadRecord)] == [0, 1]
+@pytest.fixture
+def server(directory):
+    """A server that was started; it is stopped at the end, whatever became of it."""
+    server = PostgresServer(directory)
+    server.start()
+    yield server
+    server.stop()
 
 
-def test_a_killed_server_can_be_started_again_at_its_address(server, tmp_path):
-    """As the supervisor does it: who uses the store finds it where it was."""
-    one = server()
-    one.start()
-    with closing(PostgresStore(one.conninfo, "a", KEY, tmp_path / "w")) as store:
-        store.commit([Put(HeadRecord(key="h", position=7))])
-    one.process.kill()
-    one.process.wait(10)
-    one.start()
-    with closing(PostgresStore(one.conninfo, "a", KEY, tmp_path / "w")) as store:
-        assert [one.position for one in store.load(HeadRecord)] == [7]
+def ask(server, statement):
+    with psycopg.connect(server.conninfo, autocommit=True) as database:
+        found = database.execute(statement)
+        return found.fetchall() if found.description else []
 
 
-def test_a_server_whose_supervisor_was_killed_gives_way_to_the_next_one(server, tmp_path):
-    """It still runs and holds the data: the next start ends it, takes its data over and clears its socket away."""
-    left = server()
-    left.start()
-    with closing(PostgresStore(left.conninfo, "a", KEY, tmp_path / "w")) as store:
-        store.commit([Put(HeadRecord(key="h", position=7))])
-    following = server()
-    following.start()
-    assert left.process.wait(1) is not None
-    assert not Path(left.conninfo.split("host=")[1].split()[0]).exists()
-    with closing(PostgresStore(following.conninfo, "a", KEY, tmp_path / "w")) as store:
-        assert [one.position for one in store.load(HeadRecord)] == [7]
-
-
-def test_a_stale_file_of_another_process_ends_nobody(server):
-    """After a power cut the number in postmaster.pid may belong to any process."""
-    one = server()
-    one.start()
-    one.stop()
-    data = one._data()
-    (data / "postmaster.pid").write_text(f"1\n{data}\n0\n5432\n/tmp/qit4n-none\n\n", encoding="utf-8")
-    again = server()
-    again._end_orphan(data)
-    (data / "postmaster.pid").unlink()
+def test_what_was_written_is_there_after_a_stop_a_kill_and_a_process_that_left_its_server(directory, server):
+    """Clean stop; kill of the server in the middle of its sessions; a second start while the first server runs on."""
+    ask(server, "CREATE TABLE kept AS SELECT 1 AS number")
+    server.stop()
+    again = PostgresServer(directory)
     again.start()
-    assert again.process.poll() is None
+    session = psycopg.connect(again.conninfo)
+    again.process.kill()
+    again.process.wait()
+    again.start()
+    assert ask(again, "SELECT * FROM kept") == [(1,)]
+    session.close()
+    other = PostgresServer(directory)
+    other.start()
+    assert again.process.wait(5) == 0
+    assert ask(other, "SELECT * FROM kept") == [(1,)]
+    assert not again._sockets.exists()
+    again.stop()
+    assert ask(other, "SELECT * FROM kept") == [(1,)]
+    other.stop()
 
 
-def test_without_postgresql_the_package_is_named(monkeypatch, tmp_path):
-    """Not a stack trace: what to install."""
-    monkeypatch.setattr("qit4n.adapters.postgresserver.Path.glob", lambda *_: [])
-    monkeypatch.setattr("qit4n.adapters.postgresserver.shutil.which", lambda _: None)
+def test_it_is_reached_by_one_socket_only_and_its_files_are_its_own(server):
+    """No network address; nobody else may read the data or connect."""
+    assert ask(server, "SHOW listen_addresses") == [("",)]
+    (data,) = ask(server, "SHOW data_directory")[0]
+    assert postgresserver.Path(data).stat().st_mode & 0o077 == 0
+    assert server._sockets.stat().st_mode & 0o077 == 0
+
+
+def test_a_first_start_that_broke_off_is_made_again(directory):
+    """Data that are made by half are no data."""
+    server = PostgresServer(directory)
+    run = server._run
+
+    def break_off(program, *arguments):
+        run(program, *arguments)
+        shutil.rmtree(postgresserver.Path(arguments[1]) / "global")
+        raise InterruptedError
+
+    server._run = break_off
+    with pytest.raises(InterruptedError):
+        server.start()
+    server._run = run
+    server.start()
+    assert ask(server, "SELECT 1") == [(1,)]
+    server.stop()
+
+
+def test_after_stop_it_does_not_start(directory, server):
+    """A restart that was under way when the network ended leaves no server behind."""
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait()
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    server.stop()
+    starting.join()
+    assert server.process.poll() is not None
+    server.start()
+    assert server.process.poll() is not None
+
+
+def test_without_the_programs_the_package_is_named(monkeypatch, tmp_path):
+    """Debian's package, so that it can be installed."""
+    monkeypatch.setattr(postgresserver, "PROGRAMS", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(StoreError, match="apt install postgresql"):
         PostgresServer(tmp_path)
+
+
+def test_a_server_that_does_not_start_is_an_error_with_its_log(directory, monkeypatch):
+    """And nothing runs afterwards."""
+    monkeypatch.setitem(postgresserver.SETTINGS, "shared_buffers", "nonsense")
+    server = PostgresServer(directory)
+    with pytest.raises(StoreError, match=r"server\.log"):
+        server.start()
+    server.stop()
+    assert server.process.poll() is not None

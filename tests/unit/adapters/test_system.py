@@ -24,13 +24,9 @@ print(resource.getrlimit(resource.RLIMIT_CORE)[0], libc.prctl(3, 0, 0, 0, 0))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
-@pytest.mark.parametrize("limit_mib", [8, 256])
-def test_with_a_limit_a_process_goes_on_without_locked_memory(limit_mib):
+def test_with_a_limit_a_process_goes_on_without_locked_memory():
     """No privileges: said in the log, more memory than the limit can still be had; no core dumps all the same."""
-    hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
-    if hard != resource.RLIM_INFINITY and hard < limit_mib << 20:
-        pytest.skip("the limit may not be raised here")
-    command = [sys.executable, "-c", PROBE, str(limit_mib)]
+    command = [sys.executable, "-c", PROBE, "8"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     said, state = done.stdout.splitlines()
     assert "memory is not locked" in said

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from qit4n.errors import StoreFullError
+from qit4n.errors import StoreFullError, StoreLostError
 from qit4n.keys.step import Answer, Step
 from qit4n.keys.store import Erase
 from qit4n.node.journal import Journal
@@ -16,9 +16,15 @@ class Recorder:
     def __init__(self):
         self.events = []
         self.broken = False
+        self.owned = True
 
     def load(self, _kind):
         return []
+
+    def check(self):
+        if self.broken:
+            raise StoreLostError("another one owns it")
+        self.events.append("check")
 
     def commit(self, writes):
         if self.broken:
@@ -97,5 +103,21 @@ async def test_a_failed_commit_loses_its_actions_and_tells():
         await journal.carry_out(step(2))
         assert recorder.events == [("commit", ["2"]), ("act", 2)]
         assert journal.failure is None
+
+    await with_journal(work)
+
+
+async def test_who_may_not_own_the_store_any_more_asks_before_it_speaks():
+    """A process that stood still says nothing, not even what needs no write, before the store has confirmed it."""
+
+    async def work(journal, recorder, failures):
+        recorder.owned = False
+        await journal.carry_out(Step(actions=[Answer(1, None)]))
+        assert recorder.events == ["check", ("act", 1)]
+        recorder.broken = True
+        with pytest.raises(StoreLostError):
+            await journal.carry_out(Step(actions=[Answer(2, None)]))
+        assert recorder.events == ["check", ("act", 1)]
+        assert len(failures) == 1
 
     await with_journal(work)

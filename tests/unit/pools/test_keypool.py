@@ -77,3 +77,17 @@ def test_a_slab_is_added_once():
     pool = filled(4)
     with pytest.raises(ProtocolError):
         pool.add("0", b"other")
+
+
+def test_a_slab_that_is_shorter_than_what_has_left_of_it_gives_nothing():
+    """A block that is hardly longer than its salt: what is cut over it has the length that was asked for."""
+    pool = KeyPool()
+    pool.add("short", bytes(40), head=64)
+    pool.add("long", bytes(200), head=64)
+    assert pool.available_bytes == 136
+    assert pool.left("short") == 0
+    cut = pool.cut(100)
+    assert len(cut.material) == 100
+    assert [slab for slab, _, _ in cut.spans] == ["long"]
+    pool.remove("short")
+    assert pool.available_bytes == 36
