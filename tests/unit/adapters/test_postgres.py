@@ -248,23 +248,11 @@ def test_the_owner_knows_how_many_stand_by(opened, postgres_server, tmp_path):
     given_up.set()
     for thread in threads:
         thread.join(5)
-    first.check()
+    deadline = time.monotonic() + 5
+    while first.standbys != 0 and time.monotonic() < deadline:  # the server ends a session a moment after its client
+        time.sleep(0.05)
     assert first.standbys == 0
     other.close()
-
-
-def test_a_start_that_broke_off_is_gone_on_with(opened, tmp_path, monkeypatch):
-    """The schema was made, the wrapping key was not: nothing is lost, so the next start makes it."""
-    monkeypatch.setattr("qit4n.adapters.sealing.Sealing._write", lambda *_: (_ for _ in ()).throw(InterruptedError))
-    with pytest.raises(InterruptedError):
-        opened()
-    monkeypatch.undo()
-    store = opened()
-    store.commit([Put(held("a"))])
-    store.close()
-    (tmp_path / "store.wrapping").unlink()
-    with pytest.raises(StoreError, match="without it the keys are lost"):
-        opened()
 
 
 def test_a_full_disk_is_named_and_loses_nothing(opened, postgres_server, site, full_disk):

@@ -235,6 +235,24 @@ def test_the_protection_of_a_trail_is_there_from_the_beginning(place):
         verify(rows, head)
 
 
+def test_a_first_start_that_broke_off_is_made_good(place, tmp_path, monkeypatch):
+    """Killed when the database was there and the wrapping key was not: made later, unless keys need the lost one."""
+
+    def broken(*_):
+        raise StoreError("no space for the wrapping key")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="no space"):
+        patch.setattr("qit4n.adapters.sealing.Sealing._write", broken)
+        place.open()
+    store = place.open()
+    store.commit([Put(held("a"))])
+    assert [record.values for record in store.load(HeldKeysRecord)] == [SECRET]
+    store.close()
+    (tmp_path / "store.wrapping").unlink()
+    with pytest.raises(StoreError, match="without it the keys are lost"):
+        place.open()
+
+
 def test_another_store_key_is_refused_and_nothing_changes(place):
     """Whoever restores the wrong store.key is told so: the store does not take all its records for damaged."""
     store = place.open()
