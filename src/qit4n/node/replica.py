@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.sealedstore import SealedStore
 from qit4n.adapters.stores import open_store
 from qit4n.errors import StoreError, StoreLostError
@@ -22,7 +23,13 @@ class StoppedError(StoreError):
 
 
 async def run(network: Network, site: str, state: Path, replica: int = 0) -> None:
-    """Wait for the store, then serve until cancelled. ``replica`` 0 is the only one."""
+    """Wait for the store, then serve until cancelled. ``replica`` 0 is the only one.
+
+    Raises:
+        CertificateError: it could not serve: known before it waits, and before it takes the store.
+        StoreError: the store cannot be opened.
+    """
+    Credentials(state / "sites" / site)
     if replica:
         log.info("replica %d stands by", replica)
     store = await _own(state, site)
