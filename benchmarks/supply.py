@@ -28,7 +28,7 @@ from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.postgresserver import PostgresServer
 from qit4n.adapters.stores import open_store, share
 from qit4n.cli.up import applications
-from qit4n.keys import combination
+from qit4n.keys.combination import combine
 from qit4n.keys.spending import hold_chunk
 from qit4n.keys.store import ChunkRecord, chunk_key
 from qit4n.network.file import load
@@ -132,7 +132,7 @@ def _prepare(state: Path, stock_bytes: int, conninfo: str = "") -> Network:
 
 def _chunk(name: str) -> ChunkRecord:
     material = os.urandom(CHUNK_BYTES)
-    knowledge = Knowledge(paths=(("east", "west"),), threshold=1, combined=combination.NAME)
+    knowledge = Knowledge(paths=(("east", "west"),), threshold=1, combined=combine.NAME)
     return ChunkRecord(
         key=chunk_key("east", name),
         chunk=name,

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from qit4n.errors import OutOfKeyError, ProtocolError
-from qit4n.keys import endtoend, kma, ksa, manager, relay
-from qit4n.keys.held import HeldKeys
+from qit4n.keys import kma, manager
 from qit4n.keys.onetimepad import xor
+from qit4n.keys.relay import endtoend
+from qit4n.keys.relay import forwarding as relay
 from qit4n.keys.step import Step
 from qit4n.keys.store import HeadRecord, HeldKeysRecord, Put, SlabRecord, settle
+from qit4n.keys.supply import ksa
+from qit4n.keys.supply.held import HeldKeys
 from qit4n.pools.keypool import KeyPool
 from qit4n.simulation.disk import Disk
 from qit4n.simulation.site import SimulatedSite

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from qit4n.keys.combination import combine_with
+from qit4n.keys.combination.combine import combine_with
 from qit4n.keys.onetimepad import xor
 from qit4n.keys.step import Step
 from qit4n.keys.store import ChunkRecord

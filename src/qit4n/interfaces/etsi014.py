@@ -3,11 +3,11 @@
 What the document leaves open is decided so (the number is that of the rule; where it is enforced):
 
 - A1 who the caller is comes from its certificate, never from the request (``adapters/http014.py``).
-- A2, A17 each key once to the master, once to each slave, then erased; a repeat is "not found" (``keys/ksa.py``).
-- A3 several key ids: all or none, also when one is wrong (``keys/ksa.py``).
-- A4 Get key is not idempotent: a client must not repeat it blindly; unclaimed copies expire (``keys/ksa.py``).
+- A2, A17 each key once to the master, once to each slave, then erased; a repeat is not found (``keys/supply/ksa.py``).
+- A3 several key ids: all or none, also when one is wrong (``keys/supply/ksa.py``).
+- A4 Get key is not idempotent: a client must not repeat it blindly; unclaimed copies expire (``keys/supply/ksa.py``).
 - A5 not enough key is 503; a number or size out of range is 400; never a short list (``STATUS`` below).
-- A6 ``stored_key_count`` is whole keys of ``key_size`` in the ready bits (``keys/ksa.py``).
+- A6 ``stored_key_count`` is whole keys of ``key_size`` in the ready bits (``keys/supply/ksa.py``).
 - A7 wrong types and values below 1 are 400; ``true`` and ``1.0`` are no integers; ``null`` is as if the member were
   absent; unknown members are ignored.
 - A8 a POST without a body asks for the defaults; the body of a GET is ignored.
@@ -18,7 +18,7 @@ What the document leaves open is decided so (the number is that of the rule; whe
 - A11 a 401 carries an Error too.
 - A12 an unknown slave is 400, a pair that is not allowed 401.
 - A13 the status is given from the caller's point of view, as master.
-- A14 a key that was handed out can be fetched at once at the other site (``keys/ksa.py``).
+- A14 a key that was handed out can be fetched at once at the other site (``keys/supply/ksa.py``).
 - A15 key ids are compared as UUID values and written in lower case (``keycontainer.py``).
 - A16 SAE ids have 1 to 64 characters (``network/model.py``).
 - A18 there is no call to void or list keys. A19 the size of an answer is capped by ``number`` and ``size``.

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from qit4n.entropy import Entropy
+from qit4n.keys.combination.encapsulation import MLKEM768, Encapsulation
+from qit4n.keys.combination.epochs import Epochs
 from qit4n.keys.directory import Directory
-from qit4n.keys.encapsulation import MLKEM768, Encapsulation
-from qit4n.keys.endtoend import EndToEndPools
-from qit4n.keys.epochs import Epochs
 from qit4n.keys.kma import KMA, LinkStock
-from qit4n.keys.ksa import KSA
-from qit4n.keys.relay import Relay, Relayed
+from qit4n.keys.relay.endtoend import EndToEndPools
+from qit4n.keys.relay.forwarding import Relay, Relayed
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import (
     Append,
@@ -28,6 +27,7 @@ from qit4n.keys.store import (
     Store,
     Write,
 )
+from qit4n.keys.supply.ksa import KSA
 from qit4n.keys.synchronise import Synchroniser
 from qit4n.network.model import Network
 from qit4n.refpoints import ak, ck, kq1, kx

@@ -10,7 +10,7 @@ SIZE = 32
 
 
 class SimulatedEncapsulation:
-    """Shaped as ML-KEM: a :class:`qit4n.keys.encapsulation.Encapsulation`."""
+    """Shaped as ML-KEM: a :class:`qit4n.keys.combination.encapsulation.Encapsulation`."""
 
     def __init__(self, entropy: Entropy) -> None:
         """Draw seeds and secrets from ``entropy``."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qit4n.keys.held import HeldKeys
 from qit4n.keys.store import Erase, Put
+from qit4n.keys.supply.held import HeldKeys
 from qit4n.refpoints import ak
 
 BATCH = ak.new_batch(bytes)

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from qit4n.errors import AuthenticationError, ProtocolError
 from qit4n.keys.kma import KMA
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, authenticate, verify, xor
+from qit4n.keys.relay.transit import RELAY_LIMIT_S, Arrived, Route, spans_of
 from qit4n.keys.step import Send, Step
-from qit4n.keys.transit import RELAY_LIMIT_S, Arrived, Route, spans_of
 from qit4n.refpoints import kx
 
 MOST_COLLECTIONS = 4096

@@ -5,7 +5,7 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 - A batch is cut from a ready end-to-end pool, so both ends can have it (A14). The master gets its answer only
   after every slave's key manager holds the keys durably; if that fails in time the bits are wasted (A4) and the
   slaves' copies are withdrawn.
-- Each slave fetches its copies once (``keys/held.py``). Who may ask is decided in ``keys/access.py``.
+- Each slave fetches its copies once (``keys/supply/held.py``). Who may ask is decided in ``keys/supply/access.py``.
 - Several slaves at several sites share one key: further sites get it XOR-masked with key of their own pool.
 """
 
@@ -14,13 +14,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from qit4n.entropy import Entropy
-from qit4n.keys.access import Access
 from qit4n.keys.directory import Directory
-from qit4n.keys.endtoend import EndToEndPools
-from qit4n.keys.held import HeldKeys
 from qit4n.keys.onetimepad import xor
+from qit4n.keys.relay.endtoend import EndToEndPools
 from qit4n.keys.step import Answer, Send, Step
 from qit4n.keys.store import HeldKeysRecord
+from qit4n.keys.supply.access import Access
+from qit4n.keys.supply.held import HeldKeys
 from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import ak, kx
 

@@ -1,4 +1,4 @@
-"""ML-KEM secrets between the two ends of end-to-end pools, to combine chunks with (``keys/combination.py``).
+"""ML-KEM secrets between the two ends of end-to-end pools, to combine chunks with (``keys/combination/combine.py``).
 
 The source of a pool offers a fresh encapsulation key over the direct connection, whose ends their certificates prove;
 the destination answers with the encapsulated secret. A secret serves chunks in one direction for one period of the
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from qit4n.entropy import Entropy, new_id
 from qit4n.errors import ProtocolError
-from qit4n.keys.combination import check_value, root_key
-from qit4n.keys.encapsulation import Encapsulation
+from qit4n.keys.combination.combine import check_value, root_key
+from qit4n.keys.combination.encapsulation import Encapsulation
 from qit4n.keys.step import Send, Step
 from qit4n.refpoints import kx
 

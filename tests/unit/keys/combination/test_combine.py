@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qit4n.errors import ProtocolError
-from qit4n.keys.combination import EXPAND_LIMIT_BYTES, LABEL, check_value, combine_with, expand, root_key
-from qit4n.keys.encapsulation import MLKEM768
-from qit4n.keys.epochs import Epochs
+from qit4n.keys.combination.combine import EXPAND_LIMIT_BYTES, LABEL, check_value, combine_with, expand, root_key
+from qit4n.keys.combination.encapsulation import MLKEM768
+from qit4n.keys.combination.epochs import Epochs
 from qit4n.keys.onetimepad import xor
 from qit4n.refpoints import kx
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qit4n.keys.outgoing import (
+from qit4n.keys.relay.outgoing import (
     BACK_OFF_S,
     CHUNKS_IN_FLIGHT,
     LARGEST_CHUNK_BYTES,

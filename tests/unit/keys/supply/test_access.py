@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from qit4n.keys.access import DAY_S, Access, Bucket
 from qit4n.keys.directory import Directory
+from qit4n.keys.supply.access import DAY_S, Access, Bucket
 from qit4n.network.file import load
 from qit4n.network.model import Limits
 from qit4n.refpoints import ak

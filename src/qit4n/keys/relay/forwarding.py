@@ -3,7 +3,7 @@
 The source draws the share and sends it along a path that the controller gave, in one of three schemes:
 
 - ``hop-by-hop``: each site decrypts under the pad of the link it came over and encrypts under the pad of the next.
-- ``xor-at-destination``, ``central``: no site decrypts; see ``keys/padrelay.py``.
+- ``xor-at-destination``, ``central``: no site decrypts; see ``keys/relay/pads.py``.
 
 A site stores nothing of what it forwards. What it costs: on each link of the path the share's length and 32 bytes for
 the one-time key of a tag, in all schemes.
@@ -12,9 +12,9 @@ the one-time key of a tag, in all schemes.
 from qit4n.errors import AuthenticationError, OutOfKeyError, ProtocolError
 from qit4n.keys.kma import KMA
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, seal, unseal
-from qit4n.keys.padrelay import PadRelay
+from qit4n.keys.relay.pads import PadRelay
+from qit4n.keys.relay.transit import Arrived, Route, check_hop, refuse, spans_of
 from qit4n.keys.step import Send, Step
-from qit4n.keys.transit import Arrived, Route, check_hop, refuse, spans_of
 from qit4n.refpoints import kx
 
 Relayed = kx.RelayKey | kx.RelayPads | kx.PadXor | kx.PadsCombined

@@ -2,8 +2,8 @@
 
 Each pool has a source, which draws the key and cuts from it, a destination, which follows, and a trust policy. The way
 of a chunk: the source splits it into shares and relays one over each disjoint path; the destination holds them and says
-their digests (``keys/incoming.py``); when enough are unaltered the source says of which to make the chunk; it is ready
-when the destination holds it durably. Both ends XOR it with bytes of an ML-KEM secret (``keys/combination.py``).
+their digests (``incoming.py``); when enough are unaltered the source says of which to make the chunk; it is ready when
+the destination holds it durably. Both ends XOR it with bytes of an ML-KEM secret (``keys/combination/combine.py``).
 
 When a connection opens, both agree on what they hold (``keys/synchronise.py``), and both forget what the other does not
 know. For that a chunk begins with a salt of its own, which is never used as key.
@@ -12,16 +12,17 @@ know. For that a chunk begins with a salt of its own, which is never used as key
 import hmac
 
 from qit4n.entropy import Entropy, new_id
-from qit4n.keys import combination, sharing
-from qit4n.keys.epochs import Epoch, Epochs
-from qit4n.keys.incoming import IncomingPools, share_name
-from qit4n.keys.outgoing import SALTS_BYTES, Flight, OutgoingPool, Path
-from qit4n.keys.relay import Relay
+from qit4n.keys.combination import combine
+from qit4n.keys.combination.epochs import Epoch, Epochs
+from qit4n.keys.relay import sharing
+from qit4n.keys.relay.forwarding import Relay
+from qit4n.keys.relay.incoming import IncomingPools, share_name
+from qit4n.keys.relay.outgoing import SALTS_BYTES, Flight, OutgoingPool, Path
+from qit4n.keys.relay.transit import RELAY_LIMIT_S, Route
 from qit4n.keys.spending import erase_chunk, hold_chunk, spend, void
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import ChunkRecord, HeadRecord, Put, chunk_key
 from qit4n.keys.synchronise import compare, states
-from qit4n.keys.transit import RELAY_LIMIT_S, Route
 from qit4n.network.model import Trust
 from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import Cut
@@ -146,14 +147,14 @@ class EndToEndPools:
         for (number, share), path in zip(shares.items(), paths, strict=True):
             step.extend(self._relay.send(Route(chunk, number, path, trust.scheme, trust.centre), share))
         pool.in_flight[chunk] = Flight(
-            material=combination.combine_with(epoch.root, chunk, key) if epoch else key,
+            material=combine.combine_with(epoch.root, chunk, key) if epoch else key,
             digests={number: digest(share_name(chunk, number), share) for number, share in shares.items()},
             knowledge=Knowledge(
                 paths=paths,
                 threshold=trust.shares_needed,
                 scheme=trust.scheme,
                 centre=trust.centre,
-                combined=combination.NAME if epoch else "",
+                combined=combine.NAME if epoch else "",
             ),
             epoch=epoch.name if epoch else "",
             sent_at=now,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qit4n.errors import ProtocolError
-from qit4n.keys.sharing import INVERSE, PRODUCT, combine, split
+from qit4n.keys.relay.sharing import INVERSE, PRODUCT, combine, split
 
 
 def times(one, other):

@@ -7,12 +7,13 @@ enough unaltered shares it says of which ones to make the chunk; only then is an
 from dataclasses import dataclass, field
 
 from qit4n.errors import ProtocolError
-from qit4n.keys import combination, sharing
-from qit4n.keys.epochs import Epochs
+from qit4n.keys.combination import combine
+from qit4n.keys.combination.epochs import Epochs
+from qit4n.keys.relay import sharing
+from qit4n.keys.relay.transit import RELAY_LIMIT_S, Arrived
 from qit4n.keys.spending import hold_chunk, spend, void
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import ChunkRecord, chunk_key
-from qit4n.keys.transit import RELAY_LIMIT_S, Arrived
 from qit4n.pools.digest import SALT_BYTES, digest
 from qit4n.pools.keypool import KeyPool
 from qit4n.refpoints import kx
@@ -108,7 +109,7 @@ class IncomingPools:
         material = sharing.combine(bodies, len(knowledge.paths), knowledge.threshold)
         if not knowledge.combined:
             return material
-        return combination.combine_with(self._epochs.receiving(peer, message.epoch), message.chunk, material)
+        return combine.combine_with(self._epochs.receiving(peer, message.epoch), message.chunk, material)
 
     def missing(self, peer: str, slabs: tuple[str, ...]) -> tuple[str, ...]:
         """Those of ``slabs`` that are not held from ``peer``."""
