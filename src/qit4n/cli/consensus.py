@@ -7,7 +7,7 @@ import typer
 
 from qit4n.cli.standards import Json, show, tell
 from qit4n.coordination import tables
-from qit4n.coordination.consensus import bridges, changes, options, preferences
+from qit4n.coordination.consensus import bridges, changes, disputes, options, preferences
 from qit4n.coordination.tables import Statement
 
 
@@ -21,7 +21,14 @@ def consensus(
     statements = tables.read_statements(file) if file else tables.load().statements
     found = options(statements)
     if json_:
-        tell({"options": found, "preferences": preferences(statements), "changes": changes(statements)})
+        tell(
+            {
+                "options": found,
+                "preferences": preferences(statements),
+                "changes": changes(statements),
+                "disputes": disputes(statements),
+            }
+        )
         return
     show(
         ("option", "support", "on condition", "object"),
@@ -41,6 +48,9 @@ def consensus(
             f"{after.delegation}: {before.stance} {before.option} (line {before.record_line}), "
             f"then {after.stance} {after.option} (line {after.record_line})"
         )
+    for first, second in disputes(statements):
+        print(f"Two versions are on record, lines {first.record_line} and {second.record_line}: {first.gist};")
+        print(f"    {second.gist}")
 
 
 def _who(said: tuple[Statement, ...]) -> str:

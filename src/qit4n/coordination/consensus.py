@@ -95,5 +95,11 @@ def bridges(statements: Iterable[Statement]) -> tuple[tuple[Option, int], ...]:
     )
 
 
+def disputes(statements: Iterable[Statement]) -> tuple[tuple[Statement, Statement], ...]:
+    """Sentences of which the record keeps two versions: both, the first that was recorded first."""
+    said = {one.id: one for one in statements}
+    return tuple((said[one.version_of], one) for one in said.values() if one.version_of in said)
+
+
 def _weighty(statements: Iterable[Statement]) -> Iterable[Statement]:
     return (one for one in statements if one.stance in WEIGHTY and one.option != NO_OPTION)

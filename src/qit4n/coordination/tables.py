@@ -93,7 +93,7 @@ class Term(Row, frozen=True, kw_only=True):
 
 
 class Statement(Row, frozen=True, kw_only=True):
-    """What a delegation said about an option."""
+    """What a delegation said about an option; ``version_of`` names the row of which it is another wording."""
 
     record_line: int
     agenda_item: str
@@ -103,6 +103,7 @@ class Statement(Row, frozen=True, kw_only=True):
     stance: Stance
     gist: str
     fragment: str
+    version_of: str
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +243,8 @@ def _check_names(desk: Desk) -> None:
     for cell in desk.cells:
         _known(f"cells.csv, {cell.id}", (cell.topic,), topics, "topic")
         _known(f"cells.csv, {cell.id}", (cell.body,), bodies, "body")
+    said = {one.id for one in desk.statements}
+    _known("statements.csv", (one.version_of for one in desk.statements if one.version_of), said, "statement")
     _known("topics.csv", (one.parent for one in desk.topics if one.parent), topics, "topic")
     _known("bodies.csv", (one.parent for one in desk.bodies if one.parent), bodies, "body")
 

@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from qit4n.coordination.consensus import bridges, changes, options, preferences
+from qit4n.coordination.consensus import bridges, changes, disputes, options, preferences
 from qit4n.coordination.tables import Statement as Said
 from qit4n.coordination.tables import load, read_statements, to_csv
 from qit4n.errors import StandardsDataError
@@ -27,6 +27,7 @@ def said(number, delegation, option, stance, line=400):
         stance=stance,
         gist="",
         fragment="",
+        version_of="",
     )
 
 
@@ -68,6 +69,13 @@ def test_a_change_of_mind_is_seen_with_both_lines(record):
         (one.earlier.stance, one.later.stance)
         for one in changes([said(1, "X", "FG", "support"), said(2, "X", "FG", "oppose")])
     ] == [("support", "oppose")]
+
+
+def test_both_versions_of_a_disputed_sentence_are_kept(record):
+    """The start of the architecture work: January (line 167) or June (line 168); neither counts twice as a stance."""
+    found = [(first.record_line, second.record_line) for first, second in disputes(record)]
+    assert (167, 168) in found
+    assert len(found) == 3
 
 
 def test_bridges_count_who_spoke_for_something_else_and_not_against():
