@@ -206,7 +206,7 @@ def test_a_peer_cannot_skip_key_that_it_does_not_own(net):
     pool = net.managers["B"].kma.stocks["ab"].send
     before = {slab: pool.head(slab) for slab in pool.slabs}
     mine = net.managers["B"].kma.stocks["ab"].receive
-    heads = dict.fromkeys(before, 10 ** 6) | {"none": 5} | dict.fromkeys(mine.slabs, -5)
+    heads = dict.fromkeys(before, 10**6) | {"none": 5} | dict.fromkeys(mine.slabs, -5)
     held = mine.available_bytes
     net.do("B", net.managers["B"].receive("A", kx.SkipSlabs(link="ab", heads=heads), net.now))
     assert {slab: pool.head(slab) for slab in pool.slabs} == before
