@@ -1,6 +1,5 @@
 """The mark beside a store."""
 
-import os
 import stat
 
 from qit4n.adapters.mark import Mark
@@ -15,7 +14,7 @@ def test_the_mark_is_read_back_and_shorter_numbers_leave_no_digits(tmp_path):
         assert Mark(tmp_path / "store.mark").read() == position
     mark.sync()
     mark.close()
-    assert stat.S_IMODE(os.stat(tmp_path / "store.mark").st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "store.mark").stat().st_mode) == 0o600
 
 
 def test_a_mark_that_cannot_be_written_is_behind_and_breaks_nothing(tmp_path):
