@@ -1,6 +1,7 @@
 """The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
@@ -36,6 +37,7 @@ CHECK_S = 0.3
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
 REPORT_S = 0.25
 RETRY_S = 0.2
+GARBAGE_AFTER = 50_000  # objects: requests leave few cycles, and each collection holds up every request
 
 
 class SiteProcess:
@@ -76,6 +78,8 @@ class SiteProcess:
         """Serve until cancelled."""
         host, site = self._network.site(self._site).host, self._site
         self._modules = self._drivers()
+        gc.freeze()  # what was loaded stays: no collection walks through it
+        gc.set_threshold(GARBAGE_AFTER)
         kme = await http014.serve(
             host,
             self._network.kme_port(site),
