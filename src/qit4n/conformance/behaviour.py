@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from qit4n.conformance.answers import BAD, OK, UNAUTHORISED, UNAVAILABLE, described
-from qit4n.conformance.bench import PAUSE_S, Bench
+from qit4n.conformance.bench import PAUSE_S, Bench, key_ids_of
 from qit4n.conformance.caller import Caller, path_of
 from qit4n.conformance.check import Weight, check
 from qit4n.conformance.verdict import DeviationError, SkipError, expect
@@ -69,6 +69,25 @@ def _together(jobs: Iterable[Callable[[], None]]) -> None:
             one.result()
 
 
+@check("5.4", Weight.OPEN)
+def restart(bench: Bench) -> None:
+    """A key that the master got before a restart can be fetched after it."""
+    if not bench.restart:
+        raise SkipError("a command that restarts the KMEs is needed: --restart COMMAND")
+    keys = bench.keys()
+    try:
+        done = subprocess.run(bench.restart, capture_output=True, timeout=RESTART_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SkipError(f"the command to restart failed: {type(error).__name__}") from error
+    if done.returncode:
+        raise SkipError(f"the command to restart ended with {done.returncode}")
+    until = time.monotonic() + bench.patience.refill_s
+    request = ("POST", path_of(bench.master.party.sae_id, "dec_keys"), key_ids_of(keys[0].key_id))
+    while (answer := bench.slave.call(*request)).status in {0, UNAVAILABLE} and time.monotonic() < until:
+        time.sleep(PAUSE_S)  # not recorded: it may be down for a while
+    bench.compare(keys, answer, "after the restart")
+
+
 @check("5.3", Weight.RECOMMENDED)
 def refill(bench: Bench) -> None:
     """A stock that was asked for more than it has answers 503, and gives keys again later."""
@@ -85,24 +104,6 @@ def refill(bench: Bench) -> None:
     text = f"no key for {bench.patience.refill_s:g} s after the first 503: {described(again)}"
     expect(again.status == OK, text)
     bench.taken(again, "after 503", 1)
-
-
-@check("5.4", Weight.OPEN)
-def restart(bench: Bench) -> None:
-    """A key that the master got before a restart can be fetched after it."""
-    if not bench.restart:
-        raise SkipError("a command that restarts the KMEs is needed: --restart COMMAND")
-    keys = bench.keys()
-    try:
-        done = subprocess.run(bench.restart, capture_output=True, timeout=RESTART_S, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SkipError(f"the command to restart failed: {type(error).__name__}") from error
-    if done.returncode:
-        raise SkipError(f"the command to restart ended with {done.returncode}")
-    until = time.monotonic() + bench.patience.refill_s
-    while (answer := bench.dec(keys[0].key_id)).status in {0, UNAVAILABLE} and time.monotonic() < until:
-        time.sleep(PAUSE_S)
-    bench.compare(keys, answer, "after the restart")
 
 
 # what was observed
@@ -154,10 +155,10 @@ def no_store(bench: Bench) -> None:
 
 @check("5.3", Weight.RECOMMENDED)
 def bounded_wait(bench: Bench) -> None:
-    """No request waits without bound."""
+    """Every request gets a whole answer, in bounded time."""
     silent = [one for one in bench.seen if not one.status]
-    text = f"{len(silent)} requests without a whole answer within {bench.master.limit_s:g} s, such as "
-    expect(not silent, text + silent[0].what if silent else "")
+    text = f"{len(silent)} of {len(bench.seen)} do not, such as "
+    expect(not silent, text + f"{silent[0].what}: {silent[0].problem}" if silent else "")
 
 
 @check("6.3")

@@ -28,7 +28,10 @@ LEAST_BYTES = 8  # of a key whose value says something
 
 @dataclass(frozen=True)
 class Seen:
-    """What the observing checks want to know of an answer; no key is kept."""
+    """What the observing checks want to know of an answer; no key is kept.
+
+    ``problem`` says what is wrong with its form, or why none came.
+    """
 
     what: str
     status: int
@@ -67,6 +70,7 @@ class Bench:
         self._digests: set[bytes] = set()
         self._lock = threading.Lock()
         self._status: dict[str, Any] = {}
+        self._dry = False
 
     # calls of which the answers are recorded
 
@@ -74,7 +78,7 @@ class Bench:
         """Any request on a method of 014."""
         answer = caller.call(method, path, body, **more)
         what = f"{method} {path.rpartition('/')[2].partition('?')[0]}"
-        form = ""
+        form = answer.trouble
         if answer.status in {BAD, UNAVAILABLE}:
             form = error_problem(answer)
         elif answer.status == OK and not what.endswith("status"):
@@ -86,21 +90,21 @@ class Bench:
         return answer
 
     def enc(self, body: Any = None, *, query: str = "", caller: Caller | None = None, slave: str = "") -> Answer:
-        """Get key, by POST if there is a body, else by GET; waits while the answer is 503."""
+        """Get key, by POST if there is a body, else GET; waits while it is 503, unless that was in vain before."""
         caller = caller or self.master
         path = path_of(slave or self._other(caller), "enc_keys") + query
-        until = time.monotonic() + self.patience.refill_s
+        until = time.monotonic() + (0.0 if self._dry else self.patience.refill_s)
         while True:
             answer = self.ask(caller, "GET" if body is None else "POST", path, body)
             if answer.status != UNAVAILABLE or time.monotonic() > until:
+                self._dry = answer.status == UNAVAILABLE
                 return answer
             time.sleep(PAUSE_S)
 
     def dec(self, *key_ids: str, caller: Caller | None = None, master: str = "") -> Answer:
         """Get key with key IDs, by POST."""
         caller = caller or self.slave
-        body = {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
-        return self.ask(caller, "POST", path_of(master or self._other(caller), "dec_keys"), body)
+        return self.ask(caller, "POST", path_of(master or self._other(caller), "dec_keys"), key_ids_of(*key_ids))
 
     def _other(self, caller: Caller) -> str:
         return (self.master if caller is self.slave else self.slave).party.sae_id
@@ -192,6 +196,11 @@ class Bench:
             self._status = {one: value for one, value in self.status().items() if one in NUMBERS}
         value = self._status.get(name)
         return value if type(value) is int and 0 <= value < 1 << 31 else TYPICAL[name]
+
+
+def key_ids_of(*key_ids: str) -> dict[str, Any]:
+    """A Key IDs object (clause 6.4)."""
+    return {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
 
 
 def _is_hex(text: bytes) -> bool:
