@@ -124,3 +124,9 @@ class InvariantViolatedError(QitError):
         """Keep the promise beside what happened."""
         super().__init__(f"{invariant}: {text}")
         self.invariant = invariant
+
+
+class StandardsDataError(QitError):
+    """A table of the coordination desk is missing or malformed, or a question names what is not in it."""
+
+    exit_code = 18

@@ -9,60 +9,10 @@ import pytest
 from qit4n.errors import QitError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Answer, Send, Step
-from qit4n.keys.store import Erase, Put
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site
 from qit4n.refpoints import ak, ck, kq1
-
-
-class MemoryStore:
-    """A store whose content is what was committed."""
-
-    def __init__(self):
-        self.records = {}
-        self.events = []
-        self.damaged = set()
-        self.puts = 0
-
-    def load(self, kind):
-        return [record for (name, _), record in list(self.records.items()) if name == kind.kind]
-
-    def commit(self, writes):
-        for write in writes:
-            if isinstance(write, Put):
-                self.records[write.record.kind, write.record.key] = write.record
-                self.puts += 1
-            elif isinstance(write, Erase):
-                self.records.pop((write.kind, write.key), None)
-            else:
-                self.events.append(write.event)
-
-
-def account(bits):
-    """A security account with nothing in it but the length."""
-    return kq1.SecurityAccount(
-        protocol="test",
-        proof="none",
-        concentration="none",
-        reconciliation="none",
-        abort_rules=(),
-        epsilon_secrecy=0.0,
-        epsilon_correctness=0.0,
-        epsilon_authentication=0.0,
-        authentication="none",
-        pulses=0,
-        duration_s=1.0,
-        sifted_bits=0,
-        test_bits=0,
-        errors_key_basis=0,
-        errors_test_basis=0,
-        leaked_bits=0,
-        replies_bits=0,
-        verification_bits=0,
-        phase_error_bound=0.0,
-        single_photon_bound=0.0,
-        key_bits=bits,
-        authentication_bits=0,
-    )
+from qit4n.simulation.disk import Disk
+from qit4n.simulation.world import account
 
 
 @dataclass
@@ -82,7 +32,7 @@ class KeyNet:
     def __post_init__(self):
         self.dice = random.Random(self.seed)
         for site in self.network.sites:
-            self.stores[site.id] = MemoryStore()
+            self.stores[site.id] = Disk()
             self.start(site.id)
         for one, other in itertools.permutations(self.managers, 2):
             self.do(one, self.managers[one].connected(other, self.now))

@@ -167,10 +167,13 @@ def test_two_idle_sites_fall_silent(net):
     """Telling each other how far the stores are ends when nothing happens any more."""
     for _ in range(20):
         net.tick()
-    puts = net.stores["A"].puts + net.stores["B"].puts
+    kept = [dict(net.stores[site].records) for site in "AB"]
     for _ in range(20):
         net.tick()
-    assert net.stores["A"].puts + net.stores["B"].puts == puts
+    for site, before in zip("AB", kept, strict=True):
+        now = net.stores[site].records
+        assert now.keys() == before.keys()
+        assert all(now[place] is record for place, record in before.items()), "written again"
 
 
 def test_heads_only_move_forward(net):

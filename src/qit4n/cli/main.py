@@ -9,7 +9,22 @@ from typer.core import TyperGroup
 
 from qit4n.errors import QitError
 
-VERBS = ("up", "status", "key", "audit", "check", "example", "schema", "pki", "conformance", "node", "controller")
+VERBS = (
+    "up",
+    "status",
+    "key",
+    "audit",
+    "check",
+    "example",
+    "schema",
+    "pki",
+    "conformance",
+    "standards",
+    "terms",
+    "consensus",
+    "node",
+    "controller",
+)
 
 
 class Verbs(TyperGroup):

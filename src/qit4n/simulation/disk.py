@@ -1,6 +1,6 @@
 """A simulated disk under a key store: keeps what was committed, whatever happens to the process."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from qit4n.errors import StoreFullError
 from qit4n.keys.audit import AuditEvent
@@ -26,14 +26,11 @@ class Disk:
         self.full = False
         self.mark = 0
 
-    def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
+    def load(self, kind: type[RecordType]) -> list[RecordType]:
         """All sound records of a kind, oldest first."""
-        for place, record in self.records.items():
-            if isinstance(record, kind):
-                if place in self.rotten:
-                    self.damaged.add(place)
-                else:
-                    yield record
+        places = [(place, record) for place, record in self.records.items() if isinstance(record, kind)]
+        self.damaged.update(place for place, _ in places if place in self.rotten)
+        return [record for place, record in places if place not in self.rotten]
 
     def commit(self, writes: Iterable[Write]) -> None:
         """Make the writes durable, all or none."""

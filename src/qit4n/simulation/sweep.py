@@ -84,10 +84,12 @@ def sweep(seeds: range, also: tuple[str, ...], jobs: int) -> int:
     parts = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         for part in pool.map(partial(some, also=also), parts):
+            for failure in part.failures[: max(0, SHOWN - len(summary.failures))]:
+                _show(f"\n{failure}\n")
             summary.merge(part)
             rate = summary.seeds / (time.monotonic() - begun)
             _show(f"\r{summary.seeds}/{len(seeds)} seeds, {rate:.0f} seeds/s, {len(summary.failed)} violations")
-    _show("\n" + "\n\n".join([*summary.failures[:SHOWN], summary.text(), ""]))
+    _show(f"\n{summary.text()}\n")
     if summary.failed:
         _show(f"violated by {len(summary.failed)} of {summary.seeds} seeds: {summary.failed[:20]}\n")
     return 1 if summary.failed else 0

@@ -75,7 +75,7 @@ class Verified(Message, frozen=True, kw_only=True):
 
 
 class Amplify(Message, frozen=True, kw_only=True):
-    """Transmitter: length of the final key in bits, and the seed of the Toeplitz matrix."""
+    """Transmitter: length of the secret key in bits, and the seed of the Toeplitz matrix."""
 
     length: int
     seed: bytes

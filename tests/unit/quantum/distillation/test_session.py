@@ -89,7 +89,7 @@ def test_slots_travel_as_gaps(slots):
     assert np.array_equal(messages.unpack_slots(packed, sent.size, 1000, 2**32), sent)
 
 
-def test_the_final_key_is_not_biased(pair):
+def test_the_secret_key_is_not_biased(pair):
     """Ones and zeros of the delivered key are as frequent as in a random string, within five sigma."""
     run = pair().run(blocks=2)
     bits = np.unpackbits(np.frombuffer(b"".join(key.material for key in run.delivered["receiver"]), np.uint8))
