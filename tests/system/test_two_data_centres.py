@@ -31,6 +31,7 @@ def pair(network):
     return master, slave
 
 
+@pytest.mark.checklist("5a")
 def test_a_key_got_at_one_site_is_the_same_at_the_other(network, pair):
     """``qit key get`` and ``qit key dec`` give the same key once; ``qit status`` shows a healthy link."""
     master, slave = pair
