@@ -15,7 +15,7 @@ LIMIT_S = 8.0  # the key manager gives up after 5 s; the rest is for a busy mach
 
 
 def test_a_stopped_site_makes_a_refusal_in_bounded_time_and_no_other_request_waits(start, three_sites):
-    """Site c stands still: keys with it are 503 in seconds, b and status are served as ever; then c gives keys again."""
+    """While c stands still, keys with it are 503 in seconds, b is served as ever; afterwards c gives keys again."""
     network = start(three_sites)
     network.wait_for(lambda status: all(pool["ready_bits"] > 20_000 for pool in status["pools"]), "full pools")
     refused, silent = [], network.processes()["c"]
