@@ -26,8 +26,9 @@ def pytest_configure(config):
 TESTS = pytest.StashKey[dict]()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Note which test carries which lines; with the option, drop the others."""
+    """Note which of the tests that will run carries which lines; with the option, drop the others."""
     known, without = lines(), []
     for item in items:
         marked = [line for mark in item.iter_markers("checklist") for line in mark.args]
