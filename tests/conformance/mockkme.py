@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 KEY_SIZE, LEAST, MOST, PER_REQUEST, ADDITIONAL = 256, 64, 1024, 16, 2
-STOCK_BITS = 40_000
+STOCK_BITS = 60_000
 REFILL_S = 0.05
 SIZE = "size shall be a multiple of 8"
 MANDATORY = "not all extension_mandatory parameters are supported"

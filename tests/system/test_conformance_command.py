@@ -32,6 +32,7 @@ def network(start, tmp_path):
 
 
 @pytest.mark.checklist("1a", "1b", "1c", "2a", "2b", "2c", "3a", "3b", "3e", "3f", "3g", "4a", "4b", "4c", "4d", "5a")
+@pytest.mark.checklist("12a", "12b", "12c", "12d", "12e", "12f", "12g", "12j")
 @pytest.mark.parametrize("load_s", [3, pytest.param(150, marks=pytest.mark.long)])
 def test_two_live_kmes_pass_every_check(network, command, load_s):
     """With both directions at once (for minutes in the long tests), a stranger, SIGKILL of both between enc and dec."""

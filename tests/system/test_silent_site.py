@@ -14,6 +14,7 @@ pytestmark = pytest.mark.system
 LIMIT_S = 8.0  # the key manager gives up after 5 s; the rest is for a busy machine
 
 
+@pytest.mark.checklist("12h")
 def test_a_stopped_site_makes_a_refusal_in_bounded_time_and_no_other_request_waits(start, three_sites):
     """While c stands still, keys with it are 503 in seconds, b is served as ever; afterwards c gives keys again."""
     network = start(three_sites)

@@ -18,7 +18,7 @@ MANY = 16
 STARTS = 5
 WORKERS = 4
 PACE_S = 0.2  # between two keys of a worker: a load, not a benchmark that empties the stock
-EXHAUSTING = 16
+EXHAUSTING, EXHAUSTING_BITS = 16, 1 << 26  # requests, and what an answer may weigh
 RESTART_S = 120.0
 
 
@@ -91,7 +91,8 @@ def restart(bench: Bench) -> None:
 @check("5.3", Weight.RECOMMENDED)
 def refill(bench: Bench) -> None:
     """A stock that was asked for more than it has answers 503, and gives keys again later."""
-    wanted = {"number": bench.limit("max_key_per_request"), "size": bench.limit("max_key_size")}
+    size = min(bench.limit("max_key_size"), EXHAUSTING_BITS)
+    wanted = {"number": max(1, min(bench.limit("max_key_per_request"), EXHAUSTING_BITS // max(1, size))), "size": size}
     path = path_of(bench.slave.party.sae_id, "enc_keys")
     for _ in range(EXHAUSTING):
         answer = bench.ask(bench.master, "POST", path, wanted)

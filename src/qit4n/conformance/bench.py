@@ -23,6 +23,7 @@ from qit4n.conformance.verdict import DeviationError, SkipError, expect
 
 TYPICAL = {"key_size": 256, "max_key_per_request": 1, "max_key_size": 256, "min_key_size": 256, "max_SAE_ID_count": 0}
 PAUSE_S = 0.2
+LATER = {UNAVAILABLE, 429}  # the second is no code of the document: a KME that limits the rate
 LEAST_BYTES = 8  # of a key whose value says something
 
 
@@ -90,14 +91,14 @@ class Bench:
         return answer
 
     def enc(self, body: Any = None, *, query: str = "", caller: Caller | None = None, slave: str = "") -> Answer:
-        """Get key, by POST if there is a body, else GET; waits while it is 503, unless that was in vain before."""
+        """Get key, by POST if there is a body, else GET; waits while it is 503 or 429, unless in vain before."""
         caller = caller or self.master
         path = path_of(slave or self._other(caller), "enc_keys") + query
         until = time.monotonic() + (0.0 if self._dry else self.patience.refill_s)
         while True:
             answer = self.ask(caller, "GET" if body is None else "POST", path, body)
-            if answer.status != UNAVAILABLE or time.monotonic() > until:
-                self._dry = answer.status == UNAVAILABLE
+            if answer.status not in LATER or time.monotonic() > until:
+                self._dry = answer.status in LATER
                 return answer
             time.sleep(PAUSE_S)
 
@@ -128,7 +129,7 @@ class Bench:
             DeviationError: no keys, or another number of them.
             SkipError: a 503.
         """
-        if answer.status == UNAVAILABLE:
+        if answer.status in LATER:
             raise SkipError(f"{what}: the KME had no key for {self.patience.refill_s:g} s ({described(answer)})")
         found = read_keys(answer, what)
         with self._lock:
