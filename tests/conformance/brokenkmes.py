@@ -274,12 +274,12 @@ class MandatoryIgnored(Pair):
 
 @breaks("extension-optional")
 class OptionalRefused(Pair):
-    """Optional extensions are refused."""
+    """Optional extensions are refused, in words of its own."""
 
     def extensions(self, members):
         super().extensions(members)
         if "extension_optional" in members:
-            raise RefusalError(400, "not all extension_optional request options handled")
+            raise RefusalError(400, "unknown option")
 
 
 @breaks("multicast-limit")

@@ -11,6 +11,7 @@ from qit4n.conformance.verdict import DeviationError, expect
 
 SIZE = "size shall be a multiple of 8"
 MANDATORY = "not all extension_mandatory parameters are supported"
+OPTIONAL = "not all extension_optional request options handled"
 NOT_FOUND = "one or more keys specified are not found on KME"
 
 TEXTS = ("source_KME_ID", "target_KME_ID", "master_SAE_ID", "slave_SAE_ID")

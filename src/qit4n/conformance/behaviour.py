@@ -52,7 +52,7 @@ def _rounds(bench: Bench, caller: Caller, until: float) -> None:
         while time.monotonic() < until:
             begun = time.monotonic()
             _round(bench, caller)
-            time.sleep(max(0.0, begun + PACE_S - time.monotonic()))
+            time.sleep(max(0.0, min(begun + PACE_S, until) - time.monotonic()))
 
 
 def _round(bench: Bench, caller: Caller, gate: threading.Barrier | None = None) -> None:
