@@ -187,6 +187,32 @@ def test_heads_only_move_forward(net):
     assert pool.available_bytes < held
 
 
+def test_pads_that_were_lost_on_the_way_are_counted_at_neither_end(net):
+    """A sends key that never arrives: after they meet again, B's stock of the link is what A can still send."""
+    stock, there = net.managers["A"].kma.stocks["ab"], net.managers["B"].kma.stocks["ab"]
+    _, step = net.managers["A"].kma.pad(stock, 100)
+    net.do("A", step)  # the message that it paid for is lost
+    assert there.receive.available_bytes == stock.send.available_bytes + 100
+    net.crash("B")
+    net.settle()
+    there = net.managers["B"].kma.stocks["ab"]
+    assert there.receive.available_bytes == stock.send.available_bytes
+    restart(net, "B")  # and durably so
+    assert net.managers["B"].kma.stocks["ab"].receive.available_bytes == stock.send.available_bytes
+
+
+def test_a_peer_cannot_skip_key_that_it_does_not_own(net):
+    """Heads of another's pool, of unknown slabs, or that go back, change nothing."""
+    pool = net.managers["B"].kma.stocks["ab"].send
+    before = {slab: pool.head(slab) for slab in pool.slabs}
+    mine = net.managers["B"].kma.stocks["ab"].receive
+    heads = dict.fromkeys(before, 10**6) | {"none": 5} | dict.fromkeys(mine.slabs, -5)
+    held = mine.available_bytes
+    net.do("B", net.managers["B"].receive("A", kx.SkipSlabs(link="ab", heads=heads), net.now))
+    assert {slab: pool.head(slab) for slab in pool.slabs} == before
+    assert mine.available_bytes == held
+
+
 def test_a_withdrawn_supply_leaves_no_copy(net):
     """The answer of the slave's site comes too late: the master was refused, so the copy is erased."""
     net.number += 1

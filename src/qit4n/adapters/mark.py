@@ -1,23 +1,25 @@
-"""The mark of a site: how far its store was when it was last looked at, kept in a file beside the store.
+"""The mark of a site: how far its store was at its last commit, kept in a file beside the store.
 
-When somebody puts an old copy of the store back, the mark is ahead of it. The mark may be behind, never ahead,
-of a store that nobody touched.
+When somebody puts an old copy of the store back, the mark is ahead of it. It is written after each commit and before
+anybody hears of that commit, so it may be one commit behind a store that nobody touched, never ahead. The kernel has it
+at once, the disk within a second: after a power failure a copy from that last second may go unnoticed.
 """
 
 import contextlib
 import os
 from pathlib import Path
 
-from qit4n.adapters.privatefiles import beside
+WIDTH = 20
 
 
 class Mark:
-    """One number in one file, replaced as a whole."""
+    """One number in one file, written in place."""
 
     def __init__(self, path: Path) -> None:
         """Keep the mark at ``path``."""
         self._path = path
-        self._written = -1
+        self._file: int | None = None
+        self._unsynced = False
 
     def read(self) -> int:
         """The last number written; 0 if there is none."""
@@ -26,14 +28,23 @@ class Mark:
         return 0
 
     def write(self, position: int) -> None:
-        """Keep ``position``; nothing is done if it has not changed, or if the disk is full: the mark is behind then."""
-        if position == self._written:
-            return
-        fresh = beside(self._path)
+        """Keep ``position``; nothing is done if the disk is full: the mark is behind then."""
         with contextlib.suppress(OSError):
-            with fresh.open("w", encoding="ascii") as file:
-                file.write(str(position))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-            self._written = position
+            if self._file is None:
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.pwrite(self._file, b"%*d" % (WIDTH, position), 0)
+            self._unsynced = True
+
+    def sync(self) -> None:
+        """Have on the disk what was written."""
+        if self._file is not None and self._unsynced:
+            self._unsynced = False
+            with contextlib.suppress(OSError):
+                os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.sync()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

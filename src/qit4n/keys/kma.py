@@ -152,13 +152,15 @@ class KMA:
 
     # Kx: agreement on slabs
 
-    def receive(self, peer: str, message: kx.OfferSlab | kx.AcceptSlab | kx.VoidSlabs) -> Step:
+    def receive(self, peer: str, message: kx.OfferSlab | kx.AcceptSlab | kx.VoidSlabs | kx.SkipSlabs) -> Step:
         """Take part in the agreement on slabs."""
         stock = self._stock(message.link, peer)
         if isinstance(message, kx.OfferSlab):
             return self._receive_offer(stock, message)
         if isinstance(message, kx.AcceptSlab):
             return self._receive_accept(stock, message.slab)
+        if isinstance(message, kx.SkipSlabs):
+            return self._skip(stock, message.heads)
         return self._forget(stock, message.slabs, f"{stock.peer} does not hold it")
 
     def _receive_offer(self, stock: LinkStock, offer: kx.OfferSlab) -> Step:
@@ -257,6 +259,29 @@ class KMA:
         step.extend(self._void(stock, dict.fromkeys((*found.void_here, *found.void_there))))
         for slab in found.moved:
             step.writes.append(Put(HeadRecord(key=record_key(stock.link, slab), position=stock.send.head(slab))))
+        behind = {
+            state.slab: stock.send.head(state.slab)
+            for state in theirs
+            if state.slab in stock.send and 0 < state.head < stock.send.head(state.slab)
+        }
+        if behind:
+            step.actions.append(Send(stock.peer, kx.SkipSlabs(link=stock.link, heads=behind)))
+        return step
+
+    def _skip(self, stock: LinkStock, heads: dict[str, int]) -> Step:
+        """Follow the owner's heads: or the stock would count key that nobody can send any more."""
+        step = Step()
+        for slab, head in heads.items():
+            before = stock.receive.left(slab)
+            if slab not in stock.receive or head <= stock.receive.head(slab):
+                continue
+            stock.receive.skip(slab, head)
+            left = stock.receive.left(slab)
+            step.tell("voided", record_key(stock.link, slab), before - left, stock.link, note="lost on the way")
+            if left:
+                step.writes.append(Put(HeadRecord(key=record_key(stock.link, slab), position=stock.receive.head(slab))))
+            else:
+                step.writes += self._remove(stock, slab)
         return step
 
     def void_with(self, peer: str) -> Step:

@@ -194,6 +194,7 @@ class KeyManager:
             kx.OfferSlab: lambda peer, message, _: self.kma.receive(peer, message),
             kx.AcceptSlab: lambda peer, message, _: self.kma.receive(peer, message),
             kx.VoidSlabs: lambda peer, message, _: self.kma.receive(peer, message),
+            kx.SkipSlabs: lambda peer, message, _: self.kma.receive(peer, message),
             kx.RelayKey: self._relay,
             kx.RelayPads: self._relay,
             kx.PadXor: self._relay,

@@ -4,7 +4,7 @@ A machine changes its own state in memory and lists the writes; the driver makes
 action of the same step is carried out (*durable before visible*). The store encrypts whole records.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -180,3 +180,11 @@ def settle(writes: Iterable[Write]) -> tuple[dict[tuple[str, str], Record | None
         else:
             events.append(write.event)
     return records, events
+
+
+def position_of(writes: Sequence[Write], site: str) -> int:
+    """How far these writes bring the store of a site; 0 if they do not tell."""
+    for write in reversed(writes):
+        if isinstance(write, Put) and isinstance(write.record, PositionRecord) and write.record.key == site:
+            return write.record.position
+    return 0

@@ -5,7 +5,7 @@ Rules it keeps:
 - When the way to a peer opens, and again until it answers, the owner of a pool asks what the other end holds. Until
   then it cuts nothing from its pools with that peer.
 - A slab that only one end holds, or whose digests differ, is voided at both ends.
-- A head only moves forward: to the other end's, if that is further.
+- A head only moves forward, at both ends: to the other end's, if that is further.
 - A site tells each peer a growing number now and then, which its store knows before. A peer that remembers a higher
   number than the store shows that the store is an old copy: the site voids all that it shares with that peer, since
   what an old copy says is unused may have been used. Each peer shows it by itself, however far the copy has come since.

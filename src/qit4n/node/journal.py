@@ -29,9 +29,19 @@ class Perform(Protocol):
 class Journal:
     """Commits steps of one store in order."""
 
-    def __init__(self, store: SealedStore, perform: Perform, failed: Callable[[StoreError], None]) -> None:
-        """``failed`` is called when a commit failed: all steps of it, and those that wait, are lost."""
+    def __init__(
+        self,
+        store: SealedStore,
+        perform: Perform,
+        failed: Callable[[StoreError], None],
+        committed: Callable[[list[Write]], None],
+    ) -> None:
+        """``committed`` is called in the writing thread after each commit, before anybody else hears of it.
+
+        ``failed`` is called when a commit failed: all steps of it, and those that wait, are lost.
+        """
         self._store = store
+        self._committed = committed
         self._perform = perform
         self._failed = failed
         self._waiting: list[tuple[Step, asyncio.Future[None] | None]] = []
@@ -86,7 +96,11 @@ class Journal:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.check)
 
     async def _commit(self, writes: list[Write]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, writes)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, writes)
+
+    def _write(self, writes: list[Write]) -> None:
+        self._store.commit(writes)
+        self._committed(writes)
 
     def _lose(self, batch: list[tuple[Step, "asyncio.Future[None] | None"]], error: StoreError) -> None:
         log.error("the key store does not take writes: %s", error)

@@ -1,7 +1,6 @@
 """The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import os
@@ -17,6 +16,7 @@ from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
+from qit4n.keys.store import Write, position_of
 from qit4n.network.model import Network
 from qit4n.node.journal import Journal
 from qit4n.node.listener import listening
@@ -52,7 +52,7 @@ class SiteProcess:
         self._mark = Mark(self._directory / "store.mark")
         self._store = store
         self._replica = replica
-        self._journal = Journal(self._store, self._perform, self._store_failed)
+        self._journal = Journal(self._store, self._perform, self._store_failed, self._committed)
         self._damage = ""
         self._table = ck.RelayTable(version=0, pools=())
         self._manager = self._load()
@@ -99,6 +99,7 @@ class SiteProcess:
         finally:
             await kme.close()
             self._journal.close()
+            self._mark.close()
             self._store.close()
 
     def _drivers(self) -> dict[str, ModuleDriver]:
@@ -146,14 +147,16 @@ class SiteProcess:
             await asyncio.sleep(CHECK_S)
             await self._journal.check()
 
+    def _committed(self, writes: list[Write]) -> None:
+        position = position_of(writes, self._site)
+        if position:
+            self._mark.write(position)
+
     async def _keep_mark(self) -> None:
-        """Write down every second how far the store certainly is."""
+        """Have the mark on the disk every second; a power failure loses no more."""
         while True:
             await asyncio.sleep(MARK_S)
-            position = self._manager.position
-            with contextlib.suppress(StoreError):
-                await self._journal.carry_out(Step())
-                await asyncio.to_thread(self._mark.write, position)
+            await asyncio.to_thread(self._mark.sync)
 
     async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
         if identity.role != "site" or identity.id not in self._peers:

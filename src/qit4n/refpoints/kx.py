@@ -48,6 +48,13 @@ class VoidSlabs(Message, frozen=True, kw_only=True):
     slabs: tuple[str, ...]
 
 
+class SkipSlabs(Message, frozen=True, kw_only=True):
+    """What lies before these heads of slabs that the sender owns has left, though what it paid for never came."""
+
+    link: str
+    heads: dict[str, int]
+
+
 class SlabState(Message, frozen=True, kw_only=True):
     """What one end holds of a slab: bytes that have left (``head``) and digest."""
 
@@ -257,6 +264,7 @@ KxMessage = (
     OfferSlab
     | AcceptSlab
     | VoidSlabs
+    | SkipSlabs
     | Synchronise
     | PoolStates
     | Position

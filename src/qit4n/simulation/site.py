@@ -1,14 +1,13 @@
 """One simulated site: a real key manager, its store, and what ``node/site.py`` and ``node/journal.py`` do live."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import msgspec
 
 from qit4n.errors import InvariantViolatedError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
-from qit4n.keys.store import PositionRecord, Write, settle
+from qit4n.keys.store import PositionRecord, Write, position_of, settle
 from qit4n.refpoints import ak, ck, kq1, kx
 from qit4n.simulation.disk import Disk
 from qit4n.simulation.encapsulation import SimulatedEncapsulation
@@ -30,13 +29,6 @@ def _encode(step: Step) -> None:
     for action in step.actions:
         if isinstance(action, Send):
             ENCODE(action.message)
-
-
-@dataclass(frozen=True)
-class Mark:
-    """An action of the driver itself: write the position of the store beside it."""
-
-    position: int
 
 
 class SimulatedSite:
@@ -181,12 +173,7 @@ class SimulatedSite:
     def _timer(self, generation: int) -> None:
         if generation == self.generation and self.up:
             self._input(lambda manager, now: manager.timer(now))
-            self._input(self._mark)
             self._world.after(TIMER_S, self._timer, generation)
-
-    def _mark(self, manager: KeyManager, _now: float) -> Step:
-        """Note how far the store is, once it is."""
-        return Step(actions=[Mark(manager.position)])  # type: ignore[list-item]
 
     # durable before visible: the rule of node/journal.py
 
@@ -232,6 +219,7 @@ class SimulatedSite:
 
     def _make_durable(self, writes: list[Write]) -> None:
         self.disk.commit(writes)
+        self.disk.mark = position_of(writes, self.id) or self.disk.mark
         records, events = settle(writes)
         for watcher in self._world.watchers:
             watcher.committed(self.id, records, events)
@@ -261,10 +249,8 @@ class SimulatedSite:
 
     # actions
 
-    def _perform(self, action: Action | Mark) -> None:
+    def _perform(self, action: Action) -> None:
         match action:
-            case Mark(position):
-                self.disk.mark = position
             case Send(peer, message):
                 self._send(peer, message)
             case Answer(number, reply):

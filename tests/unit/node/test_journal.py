@@ -31,6 +31,9 @@ class Recorder:
             raise StoreFullError("full")
         self.events.append(("commit", [write.key for write in writes]))
 
+    def committed(self, writes):
+        self.events.append(("mark", [write.key for write in writes]))
+
     def perform(self, action):
         self.events.append(("act", action.request))
 
@@ -41,7 +44,7 @@ def step(number):
 
 async def with_journal(work):
     recorder, failures = Recorder(), []
-    journal = Journal(recorder, recorder.perform, failures.append)
+    journal = Journal(recorder, recorder.perform, failures.append, recorder.committed)
     task = asyncio.create_task(journal.run())
     try:
         await work(journal, recorder, failures)
@@ -51,7 +54,7 @@ async def with_journal(work):
 
 
 async def test_actions_come_after_their_commit_and_in_order():
-    """Nothing is carried out before its write is durable; later steps never overtake earlier ones."""
+    """Nothing is carried out before its write is durable and marked; later steps never overtake earlier ones."""
 
     async def work(journal, recorder, _):
         await asyncio.gather(*(journal.carry_out(step(number)) for number in range(20)))
@@ -59,9 +62,9 @@ async def test_actions_come_after_their_commit_and_in_order():
         assert acts == list(range(20))
         committed = set()
         for kind, what in recorder.events:
-            if kind == "commit":
+            if kind == "mark":
                 committed |= set(what)
-            else:
+            elif kind == "act":
                 assert str(what) in committed
 
     await with_journal(work)
@@ -101,7 +104,7 @@ async def test_a_failed_commit_loses_its_actions_and_tells():
         assert journal.failure is failures[0]
         recorder.broken = False
         await journal.carry_out(step(2))
-        assert recorder.events == [("commit", ["2"]), ("act", 2)]
+        assert recorder.events == [("commit", ["2"]), ("mark", ["2"]), ("act", 2)]
         assert journal.failure is None
 
     await with_journal(work)
