@@ -323,6 +323,21 @@ def test_what_the_document_allows_is_no_fault(examine):
     assert deviations(examine(Lenient)) == {}
 
 
+def test_without_status_the_other_methods_are_checked_all_the_same(examine):
+    """Get status answers 503 for ever: its own checks say so, those of the keys go on with typical limits."""
+
+    class NoStatus(mockkme.Pair):
+        """Get status is not there."""
+
+        def status(self, site, caller, slave):
+            raise mockkme.RefusalError(503, "later")
+
+    found = {name: outcome for name, (outcome, _) in deviations(examine(NoStatus)).items()}
+    limits = ("size-range", "number-limit", "multicast-limit", "multicast", "one-by-one", "refill")
+    own = ("status-parties", "identity", "status-members", "status-limits", "stored-key-count")
+    assert found == dict.fromkeys(own, "fail") | dict.fromkeys(limits, "skipped")
+
+
 def test_the_reference_page_lists_every_check():
     """docs/reference/kme-checks.md has a row for each, in order: id, clause, weight, sentence."""
     page = Path(__file__).parents[2] / "docs" / "reference" / "kme-checks.md"

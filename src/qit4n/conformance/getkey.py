@@ -92,7 +92,7 @@ def size_multiple_of_8(bench: Bench) -> None:
 @check("6.2")
 def size_range(bench: Bench) -> None:
     """A size below min_key_size or above max_key_size is 400."""
-    for wanted in (bench.limit("min_key_size") - 8, bench.limit("max_key_size") + 8):
+    for wanted in (bench.stated("min_key_size") - 8, bench.stated("max_key_size") + 8):
         if wanted > 0 and wanted % 8 == 0:
             bench.refused(bench.enc({"size": wanted}), f"size {wanted}", BAD)
 
@@ -100,7 +100,7 @@ def size_range(bench: Bench) -> None:
 @check("6.2")
 def number_limit(bench: Bench) -> None:
     """A number above max_key_per_request is 400."""
-    wanted = bench.limit("max_key_per_request") + 1
+    wanted = bench.stated("max_key_per_request") + 1
     bench.refused(bench.enc({"number": wanted}), f"number {wanted}", BAD)
 
 
@@ -149,7 +149,7 @@ def extension_optional(bench: Bench) -> None:
 @check("6.2")
 def multicast_limit(bench: Bench) -> None:
     """More additional slaves than max_SAE_ID_count are refused: 400."""
-    names = [f"x-{one}" for one in range(min(bench.limit("max_SAE_ID_count"), 10_000) + 1)]
+    names = [f"x-{one}" for one in range(min(bench.stated("max_SAE_ID_count"), 10_000) + 1)]
     bench.refused(bench.enc({"additional_slave_SAE_IDs": names}), f"{len(names)} additional slaves", BAD)
 
 
@@ -158,7 +158,7 @@ def multicast(bench: Bench) -> None:
     """Every additional slave gets the same keys as the slave."""
     if bench.stranger is None:
         raise SkipError("a third SAE is needed: --stranger URL,CERT,KEY")
-    if not bench.limit("max_SAE_ID_count"):
+    if not bench.stated("max_SAE_ID_count"):
         raise SkipError("max_SAE_ID_count is 0")
     answer = bench.enc({"additional_slave_SAE_IDs": [bench.stranger.party.sae_id]})
     if answer.status == UNAUTHORISED:
