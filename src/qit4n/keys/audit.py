@@ -30,7 +30,7 @@ LifeCycle = Literal[
 ]
 
 
-class AuditEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AuditEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One step in the life of a key.
 
     Attributes:
@@ -42,7 +42,7 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         note: what else an auditor should know.
     """
 
-    at: float
+    at: float = 0.0
     step: LifeCycle
     subject: str
     bits: int = 0

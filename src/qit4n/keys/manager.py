@@ -94,7 +94,7 @@ class KeyManager:
         self.ksa = KSA(site, Directory.of(network), self.pools, entropy, agreed=agreed, held=held)
         self._handlers = self._table()
         self._now = 0.0
-        self._first = Step(lost)
+        self._first: Step | None = Step(lost)
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:
             self._first.extend(self._synchroniser.outrun(witnessed))
@@ -149,9 +149,13 @@ class KeyManager:
     def _finish(self, step: Step, now: float) -> Step:
         """Put before it what the start left to do; give the audit trail its time; count it."""
         self._now = now
-        first, self._first = self._first, Step()
-        first.extend(step)
-        first.writes += [Append(one.stamped(now)) for one in first.happened]
+        first = step
+        if self._first is not None:
+            first, self._first = self._first, None
+            first.extend(step)
+        for event in first.happened:
+            event.at = now
+            first.writes.append(Append(event))
         first.happened.clear()
         return self._synchroniser.count(first)
 

@@ -87,9 +87,11 @@ class Synchroniser:
 
     def count(self, step: Step) -> Step:
         """Count the commit of a step that writes more than numbers."""
-        if any(not isinstance(write, Put) or not isinstance(write.record, PositionRecord) for write in step.writes):
-            self.position += 1
-            step.writes.append(Put(PositionRecord(key=self._site, position=self.position)))
+        for write in step.writes:
+            if type(write) is not Put or type(write.record) is not PositionRecord:
+                self.position += 1
+                step.writes.append(Put(PositionRecord(key=self._site, position=self.position)))
+                break
         return step
 
     def open(self, peer: str, now: float) -> Step:

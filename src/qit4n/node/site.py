@@ -31,6 +31,7 @@ from qit4n.refpoints import Message, ak, ck, kq1, kx
 log = logging.getLogger(__name__)
 
 TIMER_S = 0.2
+GC_THRESHOLD = (10_000, 20, 20)
 MARK_S = 1.0
 CHECK_S = 0.3
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
@@ -74,6 +75,9 @@ class SiteProcess:
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        gc.collect()
+        gc.freeze()  # what was loaded stays: it need not be looked through again and again
+        gc.set_threshold(*GC_THRESHOLD)
         host, site = self._network.site(self._site).host, self._site
         self._modules = self._drivers()
         kme = await http014.serve(

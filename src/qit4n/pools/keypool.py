@@ -7,14 +7,14 @@ reordered message finds nothing, and what is lost on the way is wasted, never re
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from qit4n.errors import OutOfKeyError, ProtocolError
 from qit4n.pools.digest import digest
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that have left the pool. ``spans`` are (slab, offset, length); the bytes are hidden from ``repr``."""
 
     material: bytes

@@ -111,9 +111,10 @@ class Access:
 
     def _refuse_trust(self, request: ak.GetKeys) -> ak.Refused | None:
         """A refusal if a key for all slaves would be known to more sites than one of the demands allows."""
-        trusts = {str(self._directory.trust(request.master, slave)) for slave in request.slaves}
+        trusts = {self._directory.trust(request.master, slave) for slave in request.slaves}
         if len(trusts) > 1:
-            text = f"the demands of these slaves differ in trust ({'; '.join(sorted(trusts))}); ask for each alone"
+            told = "; ".join(sorted(map(str, trusts)))
+            text = f"the demands of these slaves differ in trust ({told}); ask for each alone"
             return ak.Refused(reason="bad-request", text=text)
         provided = self._paths_provided(request)
         if provided < request.disjoint_paths:

@@ -12,6 +12,7 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from qit4n.entropy import Entropy
 from qit4n.keys.directory import Directory
@@ -46,6 +47,12 @@ class Supply:
         number = len(self.values) // self.size
         keys = ak.KSAKeys(ids=ak.key_ids(self.batch, number), values=self.values, size=self.size)
         return Answer(self.request, ak.SuppliedKeys(batches=(keys,), knowledge=self.knowledge))
+
+
+@lru_cache(1024)
+def _told(ways: tuple[Knowledge, ...]) -> str:
+    """Who could know a key, for the audit trail."""
+    return "; ".join(map(str, ways))
 
 
 class KSA:
@@ -135,9 +142,7 @@ class KSA:
         local = remote.pop(self.site, ())
         batch, size = ak.new_batch(self._entropy), size_bits // 8
         values, known, step = self._cut(batch, request, remote, size)
-        step.tell(
-            "supplied", batch.hex(), len(values), request.master, *request.slaves, note="; ".join(map(str, known))
-        )
+        step.tell("supplied", batch.hex(), len(values), request.master, *request.slaves, note=_told(known))
         if local:
             step.extend(self.held.hold(batch, values, size=size, master=request.master, slaves=local, now=now))
         supply = Supply(number, batch, values, size, now + SUPPLY_LIMIT_S, set(remote), set(remote))
