@@ -1,6 +1,7 @@
 """The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
