@@ -10,6 +10,7 @@ def get(kme, who, path, method="GET"):
     return status, answer
 
 
+@pytest.mark.checklist("9a")
 def test_skip_1_capabilities_name_the_systems_of_the_caller(kme):
     """Local is the certificate's application; remote are those that a demand allows, and no others."""
     status, found = get(kme, "bob", "/capabilities")
@@ -24,6 +25,7 @@ def test_skip_1_capabilities_name_the_systems_of_the_caller(kme):
     assert get(kme, "eve", "/capabilities")[1]["remoteSystemID"] == []
 
 
+@pytest.mark.checklist("9a", "9c")
 def test_skip_2_4_a_key_is_the_same_at_both_ends_and_each_copy_comes_once(kme):
     """New key of 256 bits for one, by its keyId for the other; a second time 400, for both."""
     status, new = get(kme, "alice", "/key?remoteSystemID=bob")
@@ -36,6 +38,7 @@ def test_skip_2_4_a_key_is_the_same_at_both_ends_and_each_copy_comes_once(kme):
         assert new["key"] not in json.dumps(refused)
 
 
+@pytest.mark.checklist("9a")
 def test_skip_3_size_is_honoured(kme):
     """In bits."""
     status, new = get(kme, "alice", "/key?remoteSystemID=bob&size=128")
@@ -52,6 +55,7 @@ def test_skip_and_014_hand_out_the_same_keys(kme):
     assert found["keys"][0]["key_ID"] == key_id
 
 
+@pytest.mark.checklist("9a")
 def test_skip_5_6_entropy(kme):
     """256 bits, or as many as asked; never the same twice."""
     status, first = get(kme, "alice", "/entropy")
@@ -92,6 +96,7 @@ def test_skip_what_cannot_be_is_400(kme, path):
     assert set(found) == {"message"}
 
 
+@pytest.mark.checklist("9b")
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/capabilities", "/key?remoteSystemID=bob", "/entropy"])
 def test_skip_only_get_is_taken(kme, method, path):

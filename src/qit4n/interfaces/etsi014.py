@@ -48,10 +48,11 @@ METHODS = {"status": ("GET",), "enc_keys": ("GET", "POST"), "dec_keys": ("GET", 
 
 SIZE_MESSAGE = "size shall be a multiple of 8"
 MANDATORY_MESSAGE = "not all extension_mandatory parameters are supported"
+UNMET_MESSAGE = "not all extension_mandatory request options could be met"
 OPTIONAL_MESSAGE = "not all extension_optional request options handled"
 NOT_FOUND_MESSAGE = "one or more keys specified are not found on KME"
 
-FIXED_MESSAGES = {"unknown-key": NOT_FOUND_MESSAGE, "too-few-paths": MANDATORY_MESSAGE}
+FIXED_MESSAGES = {"unknown-key": NOT_FOUND_MESSAGE, "too-few-paths": UNMET_MESSAGE}
 TRUSTED, DISJOINT = "trusted_sites", "disjoint_paths"
 MANDATORY = (DISJOINT,)
 
@@ -289,7 +290,7 @@ def format_refusal(refused: ak.Refused) -> tuple[int, bytes]:
     """Status and Error object of a refusal by the key manager."""
     message = FIXED_MESSAGES.get(refused.reason, refused.text)
     if refused.reason == "too-few-paths":
-        return format_error(KeyRequestError(400, message, _unsupported([DISJOINT])))
+        return format_error(KeyRequestError(400, message, ({"extension_mandatory_unmet": DISJOINT},)))
     details = tuple({"key_ID": format_uuid(key_id)} for key_id in refused.key_ids)
     return format_error(KeyRequestError(STATUS[refused.reason], message, details))
 
