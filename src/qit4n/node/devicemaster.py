@@ -1,0 +1,142 @@
+"""Driver of the first end of a link with QKD devices: draws fresh keys and tells the other end their ids."""
+
+import asyncio
+
+from qit4n.adapters.credentials import Credentials
+from qit4n.adapters.system import system_entropy
+from qit4n.errors import KeyRequestError, ProtocolError
+from qit4n.network.model import Link, Network
+from qit4n.node.devices import (
+    DEVICE_ERRORS,
+    EMPTY_LIMIT_S,
+    NO_KEY_NOW,
+    PROBE_S,
+    SHARE_OF_STOCK,
+    WAIT_S,
+    Channel,
+    Device,
+    DeviceDriver,
+    FreshKeys,
+    Trouble,
+)
+from qit4n.node.modules import Deliver
+from qit4n.node.tasks import first_of
+from qit4n.quantum import keyids
+from qit4n.refpoints import kq2
+from qit4n.service.client import SharedKey
+
+ANSWER_LIMIT_S = 60.0
+
+
+class DeviceMaster(DeviceDriver):
+    """The end that gets fresh keys. It opens the channel."""
+
+    role = "transmitter"
+
+    def __init__(  # noqa: PLR0917 - what a driver is made of
+        self, network: Network, link: Link, device: Device, deliver: Deliver, site: str, credentials: Credentials
+    ) -> None:
+        """Drive the first end of ``link``."""
+        super().__init__(network, link, device, deliver, site)
+        self._credentials = credentials
+        self._may_run = asyncio.Event()
+        self._may_run.set()
+        self._keys = FreshKeys(network.policies.link_stock_bits // SHARE_OF_STOCK)
+        self._since = 0.0
+
+    def control(self, order: kq2.RunModule) -> None:
+        """Kq-2: run, or rest because the stock is full."""
+        if order.run:
+            self._may_run.set()
+        else:
+            self._may_run.clear()
+
+    async def hold_session(self) -> None:
+        """Open the channel, and make blocks until it closes."""
+        opened = await self.open_channel(self._credentials, "classical", system_entropy(16).hex())
+        channel: Channel = opened.retype(keyids.DeviceMessage)
+        answers: asyncio.Queue[keyids.DeviceMessage] = asyncio.Queue()
+        self._keys.failed()
+        self._mark()
+        try:
+            await first_of(self._listen(channel, answers), self._make_blocks(channel, answers))
+        finally:
+            await channel.close()
+
+    @staticmethod
+    async def _listen(channel: Channel, answers: asyncio.Queue[keyids.DeviceMessage]) -> None:
+        while True:
+            answers.put_nowait(await channel.receive())
+
+    async def _make_blocks(self, channel: Channel, answers: asyncio.Queue[keyids.DeviceMessage]) -> None:
+        while True:
+            await self._rest(channel)
+            await self._draw(channel)
+            if self._keys.ready:
+                await self._share(channel, answers, self._keys.taken())
+
+    def _mark(self) -> float:
+        """Seconds since the last mark, and a new one."""
+        now = asyncio.get_running_loop().time()
+        passed, self._since = now - self._since, now
+        return passed
+
+    async def _tell(self, channel: Channel, trouble: Trouble) -> None:
+        """Report a new state, at both ends."""
+        state, reason, detail = trouble
+        if (self.state.state, self.state.detail) != (state, detail):
+            self.change(state=state, reason=reason, detail=detail)
+            await channel.send(keyids.Condition(state=state, reason=reason, detail=detail))
+
+    async def _rest(self, channel: Channel) -> None:
+        """While the stock is full: see now and then whether the device is still there."""
+        if self._may_run.is_set():
+            return
+        before = self.state.state
+        while not self._may_run.is_set():
+            await self._tell(channel, await self.probed() or Trouble("resting", "", ""))
+            try:
+                async with asyncio.timeout(PROBE_S):
+                    await self._may_run.wait()
+            except TimeoutError:
+                continue
+        if self.state.state == "resting":
+            await self._tell(channel, Trouble("running" if before == "resting" else before, "", ""))
+        self._mark()
+
+    async def _draw(self, channel: Channel) -> None:
+        """One request to the device; what goes wrong is told at both ends, and a pause made."""
+        keys = self._keys
+        try:
+            keys.add(await self.asked(self.device.fresh, keys.wanted - keys.bits))
+        except DEVICE_ERRORS as error:
+            if not isinstance(error, KeyRequestError) or error.status != NO_KEY_NOW:
+                keys.failed()
+                await self._tell(channel, self.trouble(error))
+            else:
+                keys.short()
+                if asyncio.get_running_loop().time() - self._since > EMPTY_LIMIT_S:
+                    self.change(secret_rate_bps=0.0)
+                    await self._tell(channel, self.trouble(error))
+            await asyncio.sleep(0.0 if keys.ready else WAIT_S)
+
+    async def _share(
+        self, channel: Channel, answers: asyncio.Queue[keyids.DeviceMessage], batches: list[list[SharedKey]]
+    ) -> None:
+        """Have the other end fetch the block; keep it if that end holds it."""
+        number = max(self.last_block + 1, int(self.clock.now() * 1000))
+        self.last_block = number
+        ids = tuple(tuple(key.key_id for key in batch) for batch in batches)
+        duration_s = self._mark()
+        await channel.send(keyids.FetchBlock(block=number, batches=ids, duration_s=duration_s))
+        async with asyncio.timeout(ANSWER_LIMIT_S):
+            answer = await answers.get()
+        if isinstance(answer, keyids.BlockHeld) and answer.block == number:
+            self._keys.succeeded()
+            await self.deliver(number, [key for batch in batches for key in batch], duration_s)
+        elif isinstance(answer, keyids.BlockLost) and answer.block == number:
+            self._keys.failed()
+            self.failed(answer.reason, answer.detail, duration_s, state=answer.state)
+            await asyncio.sleep(PROBE_S)
+        else:
+            raise ProtocolError(f"link {self.link.id}: {type(answer).__name__} is no answer about block {number}")
