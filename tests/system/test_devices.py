@@ -1,9 +1,16 @@
-"""QKD devices behind a link: one network of ours serves as the boxes of another one."""
+"""Devices behind a link: one network of ours serves as the boxes of another one."""
 
+import contextlib
 import json
 import shutil
+import time
 
 import pytest
+import yaml
+
+from qit4n.adapters.certificates import issue_all
+from qit4n.errors import KeyRequestError
+from qit4n.network.file import load
 
 pytestmark = pytest.mark.system
 
@@ -62,6 +69,14 @@ def outer_file(boxes, tmp_path):
     return file
 
 
+def wait_until_it_answers(network, limit_s=60):
+    """Its status can be asked for, though it may have no key."""
+    deadline = time.monotonic() + limit_s
+    while network.qit("status").returncode:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
 def kinds(status):
     return {alarm["kind"] for alarm in status["alarms"]}
 
@@ -90,4 +105,39 @@ def test_a_link_takes_its_key_from_boxes_and_recovers_when_they_were_gone(boxes,
     assert account["device_bits"] > 0
     assert account["blocks"] == 0 == account["epsilon_secrecy"]
     assert account["last"]["interface"] == "ETSI GS QKD 014"
-    assert "from device" not in outer.qit("status").stdout
+
+    outer.wait_for(lambda one: one["links"][0]["state"] == "resting", "a full stock")
+    boxes.stop()
+    status = outer.wait_for(lambda one: one["links"][0]["state"] == "down", "the link to be down", 30)
+    outer.wait_for(lambda one: "device-away" in kinds(one), "the alarm", 10)
+    assert all(site["up"] for site in status["sites"])
+    file = boxes.state / "network.yaml"
+    start(file, "--base-port", str(yaml.safe_load(file.read_text())["base_port"]), state=boxes.state)
+    outer.wait_for(lambda one: one["links"][0]["state"] in {"running", "resting"} and not kinds(one), "recovery", 60)
+    before = outer.status()["links"][0]["blocks"]
+    with contextlib.suppress(KeyRequestError):  # insufficient key material: more than what waits is asked
+        while True:
+            outer.get("app-a", "app-b", number=8)
+    outer.wait_for(lambda one: one["links"][0]["blocks"] > before, "new blocks", 60)
+    outer.wait_for(lambda one: all(pool["ready_bits"] > 10_000 for pool in one["pools"]), "filled pools", 60)
+    equal_keys(outer)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [("stranger", "401"), ("other", "certificate")])
+def test_a_wrong_certificate_is_an_alarm_that_says_so(boxes, outer_file, start, tmp_path, wrong, says):
+    """A certificate of another application, or of another authority: the link names the device and its answer."""
+    files = boxes.state / "applications" / "stranger" if wrong == "stranger" else tmp_path / "other"
+    if wrong == "other":
+        issue_all(load("two-data-centres"), tmp_path / "pki")
+        files = tmp_path / "pki" / "applications" / "app-east"
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(files / name, outer_file.parent / "box-b" / name)
+    outer = start(outer_file, ports=8, wait=False)
+    wait_until_it_answers(outer)
+    status = outer.wait_for(lambda one: "device-refused" in kinds(one), "the alarm", 60)
+    text = next(alarm["text"] for alarm in status["alarms"] if alarm["kind"] == "device-refused")
+    assert "site b" in text
+    assert says in text
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(boxes.state / "applications" / "kms-b" / name, outer_file.parent / "box-b" / name)
+    outer.wait_for(lambda one: one["links"][0]["blocks"] > 0 and not kinds(one), "key, with the right certificate", 60)

@@ -1,19 +1,22 @@
-"""A QKD device that speaks ETSI GS QKD 014, as one site sees it: this site is an SAE of the device's key manager.
+"""A device that speaks ETSI GS QKD 014, as one site sees it: this site is an SAE of the device's key manager.
 
 Get status (clause 5.2) says how much can be had, Get key (5.3) takes it at the first end of a link, Get key with key
 IDs (5.4) at the other. Certificates are read again for each request, so renewed ones count at once. Nothing is asked
 twice: an answer that was lost has consumed its keys.
 """
 
-from collections.abc import Sequence
+import contextlib
+import ssl
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qit4n.errors import CertificateError, KeyRequestError
+from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError
 from qit4n.network.model import DeviceEnd
 from qit4n.service.client import KMEClient, SharedKey
 
 OK = 200
+CLOSED = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Device014:
@@ -33,9 +36,21 @@ class Device014:
                 raise CertificateError(f"{file} is missing: it is the file '{name}' of the device in the network file")
         return KMEClient(self.address, **self._files)
 
+    @contextlib.contextmanager
+    def _admitted(self) -> Iterator[KMEClient]:
+        """A client; a server of TLS 1.3 refuses a certificate after the handshake, many by closing without a word."""
+        try:
+            yield self._client()
+        except PeerUnreachableError as error:
+            if isinstance(error.__cause__, CLOSED):
+                text = f"it takes connections and closes them; it may not admit the certificate {self._files['cert']}"
+                raise CertificateError(text) from error
+            raise
+
     def probe(self) -> None:
         """Ask for the status; errors as :meth:`fresh`."""
-        self._client().status(self._far)
+        with self._admitted() as client:
+            client.status(self._far)
 
     def fresh(self, most_bits: int) -> list[SharedKey]:
         """Get fresh keys, of one size, in one request: as many of ``most_bits`` as the device has, one at least.
@@ -45,9 +60,9 @@ class Device014:
             KeyRequestError: the device refuses (400, 401), has no key (503), or its answer makes no sense (200).
             PeerUnreachableError: no answer.
         """
-        client = self._client()
-        number, size = sizes(client.status(self._far), most_bits)
-        keys = client.get_keys(self._far, number=number, size=size)
+        with self._admitted() as client:
+            number, size = sizes(client.status(self._far), most_bits)
+            keys = client.get_keys(self._far, number=number, size=size)
         ids = {key.key_id for key in keys}
         if len(keys) != number or len(ids) != number or any(8 * len(key.value) != size for key in keys):
             raise KeyRequestError(OK, f"the device was asked for {number} keys of {size} bits and gave something else")
@@ -55,7 +70,8 @@ class Device014:
 
     def same(self, ids: Sequence[str]) -> list[SharedKey]:
         """The keys that the other end got with these ids, in their order; errors as :meth:`fresh`."""
-        found = {key.key_id: key for key in self._client().get_keys_by_id(self._far, list(ids))}
+        with self._admitted() as client:
+            found = {key.key_id: key for key in client.get_keys_by_id(self._far, list(ids))}
         if found.keys() != set(ids):
             raise KeyRequestError(OK, f"the device was asked for {len(ids)} keys by id and gave others")
         return [found[key_id] for key_id in ids]

@@ -1,4 +1,4 @@
-"""Driver of the first end of a link with QKD devices: draws fresh keys and tells the other end their ids."""
+"""Driver of the first end of a link with devices: draws fresh keys and tells the other end their ids."""
 
 import asyncio
 
@@ -26,6 +26,7 @@ from qit4n.refpoints import kq2
 from qit4n.service.client import SharedKey
 
 ANSWER_LIMIT_S = 60.0
+LONGEST_PAUSE_S = 24.0  # each attempt costs the device a small block
 
 
 class DeviceMaster(DeviceDriver):
@@ -43,6 +44,7 @@ class DeviceMaster(DeviceDriver):
         self._may_run.set()
         self._keys = FreshKeys(network.policies.link_stock_bits // SHARE_OF_STOCK)
         self._since = 0.0
+        self._losses = 0
 
     def control(self, order: kq2.RunModule) -> None:
         """Kq-2: run, or rest because the stock is full."""
@@ -58,6 +60,7 @@ class DeviceMaster(DeviceDriver):
         answers: asyncio.Queue[keyids.DeviceMessage] = asyncio.Queue()
         self._keys.failed()
         self._mark()
+        self.change(state="starting", reason="", detail="")
         try:
             await first_of(self._listen(channel, answers), self._make_blocks(channel, answers))
         finally:
@@ -110,15 +113,22 @@ class DeviceMaster(DeviceDriver):
         try:
             keys.add(await self.asked(self.device.fresh, keys.wanted - keys.bits))
         except DEVICE_ERRORS as error:
-            if not isinstance(error, KeyRequestError) or error.status != NO_KEY_NOW:
-                keys.failed()
-                await self._tell(channel, self.trouble(error))
-            else:
-                keys.short()
-                if asyncio.get_running_loop().time() - self._since > EMPTY_LIMIT_S:
-                    self.change(secret_rate_bps=0.0)
-                    await self._tell(channel, self.trouble(error))
-            await asyncio.sleep(0.0 if keys.ready else WAIT_S)
+            if isinstance(error, KeyRequestError) and error.status == NO_KEY_NOW:
+                await self._wait(channel, error)
+                return
+            keys.failed()
+            await self._tell(channel, self.trouble(error))
+            await asyncio.sleep(PROBE_S)
+
+    async def _wait(self, channel: Channel, error: KeyRequestError) -> None:
+        """The device has no key now: a smaller block may do, else wait; after a while that is an alarm."""
+        self._keys.short()
+        if self._keys.ready:
+            return
+        if asyncio.get_running_loop().time() - self._since > EMPTY_LIMIT_S:
+            self.change(secret_rate_bps=0.0)
+            await self._tell(channel, self.trouble(error))
+        await asyncio.sleep(WAIT_S)
 
     async def _share(
         self, channel: Channel, answers: asyncio.Queue[keyids.DeviceMessage], batches: list[list[SharedKey]]
@@ -133,10 +143,12 @@ class DeviceMaster(DeviceDriver):
             answer = await answers.get()
         if isinstance(answer, keyids.BlockHeld) and answer.block == number:
             self._keys.succeeded()
+            self._losses = 0
             await self.deliver(number, [key for batch in batches for key in batch], duration_s)
         elif isinstance(answer, keyids.BlockLost) and answer.block == number:
             self._keys.failed()
             self.failed(answer.reason, answer.detail, duration_s, state=answer.state)
-            await asyncio.sleep(PROBE_S)
+            self._losses += 1
+            await asyncio.sleep(min(PROBE_S * 2 ** min(self._losses, 9) / 2, LONGEST_PAUSE_S))
         else:
             raise ProtocolError(f"link {self.link.id}: {type(answer).__name__} is no answer about block {number}")

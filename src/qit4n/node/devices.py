@@ -1,4 +1,4 @@
-"""Drivers of links with QKD devices: finished key comes over a standard interface, and goes to Kq-1 at both ends.
+"""Drivers of links with devices: finished key comes over a standard interface, and goes to Kq-1 at both ends.
 
 The first end of the link draws fresh keys while the stock is below its limit, tells the other end their ids, and the
 other one fetches the same keys by these ids. A block is durable at the second end before the first one hears of it.
@@ -108,7 +108,6 @@ class DeviceDriver(ModuleDriver):
             key_bits=8 * len(material),
             duration_s=duration_s,
         )
-        self.last_block = block
         await self._deliver(kq1.QKDKey(link=self.link.id, block=block, material=material, account=account), Step())
         self.made(account.key_bits, duration_s)
 

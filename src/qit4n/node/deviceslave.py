@@ -1,4 +1,4 @@
-"""Driver of the second end of a link with QKD devices: fetches the keys that the first end names."""
+"""Driver of the second end of a link with devices: fetches the keys that the first end names."""
 
 import asyncio
 
@@ -38,7 +38,9 @@ class DeviceSlave(DeviceDriver):
             await opened.close()
             opened = self._opened.get_nowait()
         channel: Channel = opened.retype(keyids.DeviceMessage)
-        self._told, self._away = keyids.Condition(state="running"), False
+        self._told, self._away = keyids.Condition(state="starting"), False
+        self.last_block = 0
+        self._follow()
         try:
             while True:
                 await self._serve(channel)

@@ -1,4 +1,4 @@
-"""What the two ends of a link with a QKD device say to each other: which of its keys make a block, never the keys.
+"""What the two ends of a link with a device say to each other: which of its keys make a block, never the keys.
 
 Who altered an id on the way would make the two blocks differ, and a pair of blocks that differ is voided by the
 key managers (digests, at Kx).

@@ -55,7 +55,7 @@ class SecurityAccount(Message, frozen=True, kw_only=True):
 
 
 class DeviceAccount(Message, frozen=True, kw_only=True):
-    """A block that came finished from a QKD device: its security is the device's claim, and no epsilon of ours.
+    """A block that came finished from a device: its security is the device's claim, and no epsilon of ours.
 
     Attributes:
         interface: the standard over which it came.
