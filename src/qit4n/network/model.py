@@ -116,7 +116,7 @@ class DeviceEnd(Part, frozen=True, kw_only=True):
 
 
 class Device(Part, frozen=True, kw_only=True):
-    """QKD devices of a vendor, in the place of emulated modules: finished key over a standard interface (Kq-1)."""
+    """Devices of a vendor, in the place of emulated modules: finished key over a standard interface (Kq-1)."""
 
     interface: Annotated[Literal["etsi-014"], Meta(description="ETSI GS QKD 014")]
     ends: Annotated[dict[Identifier, DeviceEnd], Meta(description="by site id: the two ends of each link, at least")]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from qit4n.network.devices import located
-from qit4n.network.file import check, examine, load, parse
+from qit4n.network.file import check, examine, examples, load, parse
 from qit4n.network.generate import to_yaml
 
 GOOD = """qit4n: 1
@@ -86,3 +86,16 @@ def test_relative_paths_start_at_the_network_file(tmp_path, monkeypatch):
     assert again["cert"] == str(tmp_path / "a/cert.pem")
     monkeypatch.chdir(tmp_path)
     assert load("small.yaml") == load(str(file)) == located(load(str(file)), Path("/other"))
+
+
+def test_the_shipped_example_shows_a_device_beside_an_emulated_link():
+    """Both kinds of link in one file, with no problem and nothing odd; what it names of the other example is there."""
+    found = examine(examples()["vendor-device"], "f")
+    assert found.warnings == ()
+    device = found.network.devices["box"]
+    assert [found.network.device_of(link) for link in found.network.links] == [device, None]
+    played_by = load("two-data-centres")
+    for site, end in device.ends.items():
+        assert end.kme == f"https://127.0.0.1:{played_by.kme_port(site)}"
+        assert played_by.application(end.sae).site == site
+        assert f"two-data-centres/applications/{end.sae}/" in end.cert
