@@ -43,7 +43,7 @@ class DeviceMaster(DeviceDriver):
         self._may_run = asyncio.Event()
         self._may_run.set()
         self._keys = FreshKeys(network.policies.link_stock_bits // SHARE_OF_STOCK)
-        self._since = 0.0
+        self._since = self._drawn_at = 0.0
         self._losses = 0
 
     def control(self, order: kq2.RunModule) -> None:
@@ -75,13 +75,17 @@ class DeviceMaster(DeviceDriver):
         while True:
             await self._rest(channel)
             await self._draw(channel)
-            if self._keys.ready:
+            if self._keys.ready(self._now() - self._since):
                 await self._share(channel, answers, self._keys.taken())
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     def _mark(self) -> float:
         """Seconds since the last mark, and a new one."""
-        now = asyncio.get_running_loop().time()
-        passed, self._since = now - self._since, now
+        now = self._now()
+        passed, self._since, self._drawn_at = now - self._since, now, now
         return passed
 
     async def _tell(self, channel: Channel, trouble: Trouble) -> None:
@@ -111,7 +115,8 @@ class DeviceMaster(DeviceDriver):
         """One request to the device; what goes wrong is told at both ends, and a pause made."""
         keys = self._keys
         try:
-            keys.add(await self.asked(self.device.fresh, keys.wanted - keys.bits))
+            keys.add(await self.asked(self.device.fresh, keys.request_bits))
+            self._drawn_at = self._now()
         except DEVICE_ERRORS as error:
             if isinstance(error, KeyRequestError) and error.status == NO_KEY_NOW:
                 await self._wait(channel, error)
@@ -121,11 +126,9 @@ class DeviceMaster(DeviceDriver):
             await asyncio.sleep(PROBE_S)
 
     async def _wait(self, channel: Channel, error: KeyRequestError) -> None:
-        """The device has no key now: a smaller block may do, else wait; after a while that is an alarm."""
+        """The device has no key now; after a while that is an alarm."""
         self._keys.short()
-        if self._keys.ready:
-            return
-        if asyncio.get_running_loop().time() - self._since > EMPTY_LIMIT_S:
+        if self._now() - self._drawn_at > EMPTY_LIMIT_S:
             self.change(secret_rate_bps=0.0)
             await self._tell(channel, self.trouble(error))
         await asyncio.sleep(WAIT_S)

@@ -27,6 +27,7 @@ GROWTH = 4
 WAIT_S = 0.5
 PROBE_S = 3.0
 EMPTY_LIMIT_S = 10.0
+PATIENCE_S = 10.0
 NO_KEY_NOW = 503
 REMEMBERED = 10_000
 
@@ -83,7 +84,7 @@ class DeviceDriver(ModuleDriver):
         """What an error of the device means for the link."""
         where = f"the device at site {self._site} ({self.device.address})"
         if isinstance(error, PeerUnreachableError):
-            return Trouble("down", "device-away", f"{where} is out of reach: {error}")
+            return Trouble("down", "device-away", f"{where} is out of reach: {str(error).partition(';')[0]}")
         if isinstance(error, KeyRequestError) and error.status == NO_KEY_NOW:
             return Trouble("no-key", "device-empty", f"{where} has had no key for a while: {error}")
         if isinstance(error, KeyRequestError):
@@ -119,6 +120,7 @@ class FreshKeys:
         """Blocks of up to ``most_bits``; the first one is small."""
         self._most = max(LEAST_BLOCK_BITS, min(BLOCK_BITS, most_bits))
         self._seen: dict[bytes, None] = {}
+        self._request = self._most
         self.wanted = LEAST_BLOCK_BITS
         self.batches: list[list[SharedKey]] = []
 
@@ -128,9 +130,13 @@ class FreshKeys:
         return 8 * sum(len(key.value) for batch in self.batches for key in batch)
 
     @property
-    def ready(self) -> bool:
-        """Whether they make a block."""
-        return self.bits >= self.wanted
+    def request_bits(self) -> int:
+        """How much to ask for now."""
+        return min(self._request, self.wanted - self.bits)
+
+    def ready(self, waited_s: float) -> bool:
+        """Whether they make a block. Much of a small one is salt of the comparison: larger ones are waited for."""
+        return self.bits >= (self.wanted if waited_s < PATIENCE_S else LEAST_BLOCK_BITS)
 
     def add(self, batch: list[SharedKey]) -> None:
         """Take what one request gave.
@@ -146,6 +152,7 @@ class FreshKeys:
         while len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
         self.batches.append(batch)
+        self._request = min(self._most, self._request * GROWTH)
 
     def taken(self) -> list[list[SharedKey]]:
         """The keys of a block; the next one starts empty."""
@@ -153,8 +160,8 @@ class FreshKeys:
         return taken
 
     def short(self) -> None:
-        """The device had less than was asked for."""
-        self.wanted = max(LEAST_BLOCK_BITS, self.wanted // GROWTH)
+        """The device had less than was asked for: a smaller request may do."""
+        self._request = max(LEAST_BLOCK_BITS, self._request // GROWTH)
 
     def failed(self) -> None:
         """Something went wrong: waste little with the next attempt."""

@@ -223,6 +223,25 @@ async def test_a_connection_that_breaks_wastes_a_block_and_repeats_none(ends):
     assert len(pieces) == len(set(pieces))
 
 
+async def test_a_slow_device_is_waited_for_so_that_blocks_are_not_small(ends, monkeypatch):
+    """One key per request and pauses between: a block is full, or as old as the patience; then it is used, not lost."""
+    fresh, turns = ends.boxes.fresh, itertools.count()
+
+    def slow(_most_bits):
+        if next(turns) % 2:
+            raise KeyRequestError(503, "empty")
+        return fresh(256)
+
+    monkeypatch.setattr(ends.boxes, "fresh", slow)
+    await ends.until(lambda: len(ends.blocks["a"]) >= 3)
+    assert [8 * len(block.material) for block in ends.blocks["a"]][:3] == [2048, 8192, 8192]
+    monkeypatch.setattr(devices, "PATIENCE_S", 0.0)
+    before = len(ends.blocks["a"])
+    await ends.until(lambda: len(ends.blocks["a"]) > before + 1)
+    assert 8 * len(ends.blocks["a"][-1].material) == 2048
+    assert ends.states() == {"running"}
+
+
 async def test_a_device_that_gives_a_key_twice_is_refused(ends):
     """A key that was given before never reaches a pool again."""
     await ends.until(lambda: ends.blocks["a"])
