@@ -58,7 +58,6 @@ class DeviceMaster(DeviceDriver):
         opened = await self.open_channel(self._credentials, "classical", system_entropy(16).hex())
         channel: Channel = opened.retype(keyids.DeviceMessage)
         answers: asyncio.Queue[keyids.DeviceMessage] = asyncio.Queue()
-        self._keys.failed()
         self._mark()
         self.change(state="starting", reason="", detail="")
         try:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import itertools
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ class Boxes:
     interface, address = "a standard", "https://box"
 
     def __init__(self):
-        self.broken, self.drawn, self.log, self._numbers = {}, {}, [], itertools.count()
+        self.broken, self.drawn, self.log, self.fetched, self._numbers = {}, {}, [], [], itertools.count()
         self.value = lambda number: hashlib.sha256(str(number).encode()).digest()
 
     def _maybe(self, what):
@@ -44,6 +45,7 @@ class Boxes:
         return keys
 
     def same(self, ids):
+        self.fetched += ids
         self._maybe("same")
         if any(key_id not in self.drawn for key_id in ids):
             raise KeyRequestError(400, "one or more keys specified are not found on KME")
@@ -51,6 +53,9 @@ class Boxes:
 
     def probe(self):
         self._maybe("probe")
+
+    def probe_far(self):
+        self._maybe("probe far")
 
 
 class Channel:
@@ -90,7 +95,10 @@ class Ends:
             return deliver
 
         self.master = DeviceMaster(NETWORK, LINK, self.boxes, keep("a"), "a", None)
-        self.slave = DeviceSlave(NETWORK, LINK, self.boxes, keep("b"), "b")
+        far = SimpleNamespace(
+            interface=Boxes.interface, address=Boxes.address, same=self.boxes.same, probe=self.boxes.probe_far
+        )
+        self.slave = DeviceSlave(NETWORK, LINK, far, keep("b"), "b")
         self.master.open_channel = self._open
 
     async def _open(self, _credentials, purpose, session):
@@ -200,17 +208,32 @@ async def test_503_at_the_second_end_is_asked_again_and_no_other_error_is(ends):
     ends.boxes.broken.clear()
     await ends.until(lambda: len(ends.blocks["a"]) > 2)
 
+    start = len(ends.boxes.fetched)
     ends.boxes.broken["same"] = PeerUnreachableError("lost answer")
     await ends.until(lambda: ends.slave.state.failed_blocks > 0)
-    asked = [batch for mine, _ in ends.channels for one in mine.sent if isinstance(one, keyids.FetchBlock)
-             for batch in one.batches]  # fmt: skip
-    ids = [key_id for batch in asked for key_id in batch]
-    assert len(ids) == len(set(ids))
+    before = len(ends.boxes.fetched)
+    ends.boxes.broken.clear()
+    await ends.until(lambda: len(ends.boxes.fetched) > before)
+    since = ends.boxes.fetched[start:]
+    assert len(since) == len(set(since))
+
+
+async def test_a_second_end_whose_device_is_away_at_rest_is_down_until_it_is_back(ends):
+    """Each end looks for itself; a device that answers, even with a refusal, is there."""
+    await ends.until(lambda: ends.blocks["a"])
+    ends.master.control(kq2.RunModule(link="ab", run=False))
+    await ends.until(lambda: ends.states() == {"resting"})
+    ends.boxes.broken["probe far"] = PeerUnreachableError("nobody answers")
+    await ends.until(lambda: ends.slave.state.state == "down")
+    assert ends.master.state.state == "resting"
+    ends.boxes.broken["probe far"] = KeyRequestError(401, "no status for you")
+    await ends.until(lambda: ends.slave.state.state == "resting")
 
 
 async def test_a_connection_that_breaks_wastes_a_block_and_repeats_none(ends):
-    """Both ends are down for a moment; blocks of the next session are new ones, equal at both ends."""
+    """Blocks of the next session are new ones, equal at both ends, also when the first end's clock has gone back."""
     await ends.until(lambda: len(ends.blocks["a"]) > 1)
+    ends.master.clock, ends.master.last_block = SimpleNamespace(now=lambda: 1.0), 0
     mine, other = ends.channels[0]
     await mine.close()
     await other.close()
