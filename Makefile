@@ -7,7 +7,7 @@ MINUTES ?= 60
 
 SEEDS ?= 10000
 
-.PHONY: up faults test test-long kills lint format install bench constraints clean
+.PHONY: up conformance faults test test-long kills lint format install bench constraints clean
 
 up: install
 	$(BIN)/qit up two-data-centres
@@ -17,6 +17,9 @@ test: install
 
 test-long: install
 	$(BIN)/pytest -m long
+
+conformance: install  # the checklist of docs/reference/checklist.md: each line with its tests and their result
+	$(BIN)/pytest --checklist -q -m "not long"
 
 kills: install
 	KILLS=$(KILLS) $(BIN)/pytest -s tests/system/test_kills.py

@@ -29,11 +29,12 @@ from benchmarks import Result, processor_seconds
 from qit4n.adapters import tls
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.frames import Frames
+from qit4n.adapters.mark import Mark
 from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.errors import StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Send, Step
-from qit4n.keys.store import settle
+from qit4n.keys.store import position_of, settle
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Site
 from qit4n.node.journal import Journal
 from qit4n.refpoints import ck, kq1, kx
@@ -172,7 +173,10 @@ class End:
         self._store = SQLiteStore(directory / "store.db", (directory / "store.key").read_bytes())
         self.manager = KeyManager(network, site, os.urandom, self._store)
         self._frames: Frames[kx.KxMessage] | None = None
-        self._journal = Journal(self._store, self._perform, self._failed)
+        mark = Mark(directory / "store.mark")
+        self._journal = Journal(
+            self._store, self._perform, self._failed, lambda writes: mark.write(position_of(writes, site))
+        )
         self._early: list[kx.KxMessage] = []
         self._keys = keys
         self._stocked, self._filled = asyncio.Event(), asyncio.Event()

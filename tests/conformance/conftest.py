@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import os
 import ssl
 import subprocess
 import threading
 
 import pytest
 
-from qit4n.adapters import http014
+from qit4n.adapters import kmeserver
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.credentials import Credentials
+from qit4n.interfaces.doors import Doors
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Answer
 from qit4n.network.model import Application, Demand, Network, Site
@@ -95,7 +97,8 @@ class KME:
 
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context(who), timeout=10)
         content = raw if raw is not None else None if body is None else json.dumps(body)
-        connection.request(method, f"/api/v1/keys/{path}", content, {"Content-Type": "application/json"})
+        target = path if path.startswith("/") else f"/api/v1/keys/{path}"
+        connection.request(method, target, content, {"Content-Type": "application/json"})
         response = connection.getresponse()
         text = response.read()
         connection.close()
@@ -123,7 +126,7 @@ class KME:
                 "--key",
                 files["key"],
                 *options,
-                f"{self.url}/api/v1/keys/{path}",
+                self.url + (path if path.startswith("/") else f"/api/v1/keys/{path}"),
             ],
             capture_output=True,
             text=True,
@@ -135,8 +138,6 @@ class KME:
 @pytest.fixture(scope="session")
 def kme(network, state):
     """The server in a thread of its own."""
-    import os
-
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -144,7 +145,7 @@ def kme(network, state):
     credentials = Credentials(state / "sites" / "A")
 
     async def begin():
-        return await http014.serve("127.0.0.1", 0, credentials, supply.ask, network=network.name)
+        return await kmeserver.serve("127.0.0.1", 0, credentials, supply.ask, Doors(network, os.urandom))
 
     server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
     yield KME(state, server.port, supply, credentials.check)

@@ -126,6 +126,7 @@ def test_every_cell_is_expected():
     assert set(CELLS) == {(who, *cell) for who, cell in itertools.product(IDENTITIES, cells)}
 
 
+@pytest.mark.checklist("1d", "4a")
 @pytest.mark.parametrize(("who", "endpoint", "kind"), CELLS)
 def test_an_identity_gets_what_is_its_own_and_nothing_else(kme, call, who, endpoint, kind):
     """The expected status; a refusal carries no key and takes none away from those who are named."""

@@ -16,6 +16,7 @@ def ids(container):
     return [key["key_ID"] for key in container["keys"]]
 
 
+@pytest.mark.checklist("1c")
 def test_014_5_1_without_a_client_certificate_there_is_no_connection(kme):
     """A client that shows no certificate gets no answer at all."""
     import http.client
@@ -43,6 +44,7 @@ def test_014_5_1_a_certificate_of_another_authority_is_refused(kme, network, tmp
     connection.close()
 
 
+@pytest.mark.checklist("1b")
 @pytest.mark.parametrize(("version", "works"), [("TLSv1_3", True), ("TLSv1_2", True), ("TLSv1_1", False)])
 def test_014_5_1_tls_1_2_or_higher(kme, version, works):
     """TLS 1.2 and 1.3 are spoken, 1.1 is not."""
@@ -59,6 +61,7 @@ def test_014_5_1_the_identity_is_that_of_the_certificate(kme):
     assert "site" in answer["message"]
 
 
+@pytest.mark.checklist("1a", "2a")
 def test_014_5_2_status_has_its_eleven_members(kme):
     """Names byte for byte, integers as integers, the caller as master."""
     status, answer, _ = kme.call("alice", "GET", "bob/status")
@@ -80,6 +83,7 @@ def test_014_5_2_status_has_its_eleven_members(kme):
     assert 0 < numbers["stored_key_count"] <= numbers["max_key_count"]
 
 
+@pytest.mark.checklist("1a", "2c")
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -99,6 +103,7 @@ def test_014_6_2_defaults_are_one_key_of_the_default_size(kme, method, path, bod
     assert str(uuid.UUID(ids(answer)[0])) == ids(answer)[0]
 
 
+@pytest.mark.checklist("1a", "2b")
 def test_014_6_2_number_and_size_are_honoured(kme):
     """By POST and by the query of a GET: that many keys, each of exactly that many bits, all different."""
     _, posted = kme.enc(number=5, size=1024)
@@ -109,6 +114,7 @@ def test_014_6_2_number_and_size_are_honoured(kme):
         assert len(set(values)) == 5
 
 
+@pytest.mark.checklist("3a")
 @pytest.mark.parametrize("size", [9, 255, 257])
 def test_014_6_2_size_that_is_not_a_multiple_of_8(kme, size):
     """400 with the fixed message."""
@@ -117,6 +123,7 @@ def test_014_6_2_size_that_is_not_a_multiple_of_8(kme, size):
     assert (status, answer["message"]) == (400, "size shall be a multiple of 8")
 
 
+@pytest.mark.checklist("3f")
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -175,6 +182,7 @@ def test_014_6_2_bad_query_parameters_are_400(kme, query):
     assert answer["message"]
 
 
+@pytest.mark.checklist("3b")
 def test_014_6_2_mandatory_extensions_are_refused_with_the_fixed_message(kme):
     """Nothing is supported, so any mandatory extension is 400 and named in the details."""
     status, answer = kme.enc(extension_mandatory=[{"abc_route": "direct"}, {"abc_time": 1}])
@@ -186,6 +194,7 @@ def test_014_6_2_mandatory_extensions_are_refused_with_the_fixed_message(kme):
     ]
 
 
+@pytest.mark.checklist("3d")
 def test_014_6_2_optional_extensions_are_ignored_and_named(kme):
     """A9: 200 with keys, and a key_container_extension that says what was not handled."""
     status, answer = kme.enc(extension_optional=[{"abc_hops": 1}])
@@ -194,6 +203,7 @@ def test_014_6_2_optional_extensions_are_ignored_and_named(kme):
     assert "extension_optional" in answer["key_container_extension"]["message"]
 
 
+@pytest.mark.checklist("1a", "3e", "4b")
 def test_014_6_3_the_slave_gets_the_same_keys_once(kme):
     """Equal bytes for equal ids, in the order asked for; the second time 400 with the fixed message (A2)."""
     _, got = kme.enc(number=3)
@@ -207,6 +217,7 @@ def test_014_6_3_the_slave_gets_the_same_keys_once(kme):
     assert {"key_ID": wanted[0]} in answer["details"]
 
 
+@pytest.mark.checklist("1a")
 def test_014_6_4_get_form_is_for_one_key(kme):
     """GET dec_keys?key_ID=... works; an id in upper case is the same id (A15)."""
     _, got = kme.enc()
@@ -215,6 +226,7 @@ def test_014_6_4_get_form_is_for_one_key(kme):
     assert same["keys"] == got["keys"]
 
 
+@pytest.mark.checklist("4c")
 def test_014_6_4_a_batch_with_one_wrong_id_consumes_nothing(kme):
     """A3: all or none."""
     _, got = kme.enc(number=2)
@@ -223,6 +235,7 @@ def test_014_6_4_a_batch_with_one_wrong_id_consumes_nothing(kme):
     assert kme.dec(*ids(got))[1]["keys"] == got["keys"]
 
 
+@pytest.mark.checklist("4a")
 def test_014_6_4_another_sae_is_401_and_consumes_nothing(kme):
     """Who was not named by the master gets 401 with an Error (A11), and the slave still gets its key."""
     _, got = kme.enc()
@@ -268,6 +281,7 @@ def test_014_6_4_malformed_key_ids_are_400(kme, body):
     assert answer["message"]
 
 
+@pytest.mark.checklist("4d")
 def test_014_6_2_additional_slaves_get_the_same_key_each_once(kme):
     """A17: multicast; every named SAE fetches its copy once."""
     _, got = kme.enc(additional_slave_SAE_IDs=["carol"])
@@ -287,6 +301,7 @@ def test_014_5_3_unknown_slave_is_400_and_a_pair_without_demand_401(kme):
     assert kme.enc(slave=urllib.parse.quote("äöü/?#", safe=""))[0] == 400
 
 
+@pytest.mark.checklist("3g")
 def test_014_5_3_an_empty_store_is_503_with_a_hint_when_to_come_back(kme):
     """A5: 503 with an Error and Retry-After; afterwards keys flow again."""
     kme.supply.empty = True
@@ -325,13 +340,20 @@ def test_014_every_answer_forbids_caching(kme):
         assert headers["Content-Type"].startswith("application/json")
 
 
-def test_014_the_public_python_client_works_unchanged(kme):
-    """PyPI etsi-qkd-014-client: status, keys, keys by id, and its view of an error."""
+@pytest.fixture
+def public_client(kme):
+    """PyPI etsi-qkd-014-client of an application."""
 
-    def client(who):
+    def make(who):
         files = kme.files(who)
         return QKD014Client(f"127.0.0.1:{kme.port}", files["cert"], files["key"], files["ca"])
 
+    return make
+
+
+def test_014_the_public_python_client_works_unchanged(public_client):
+    """PyPI etsi-qkd-014-client: status, keys, keys by id, and its view of an error."""
+    client = public_client
     code, status = client("alice").get_status("bob")
     assert (code, status.key_size) == (200, 256)
     code, container = client("alice").get_key("bob", number=2, size=128)
@@ -343,6 +365,78 @@ def test_014_the_public_python_client_works_unchanged(kme):
     code, error = client("bob").get_key_with_key_IDs("alice", wanted)
     assert code == 400
     assert "not found" in error.message
+
+
+def test_014_the_public_python_client_reads_every_refusal(kme, public_client):
+    """It takes the body of each error for JSON: 400, 401 and 503 have one, with a message; also to a long id."""
+    kme.supply.empty = True
+    refusals = [public_client("alice").get_key("bob")]
+    kme.supply.empty = False
+    refusals += [
+        public_client("eve").get_status("alice"),
+        public_client("alice").get_key("eve"),
+        public_client("alice").get_key("x" * 291),
+        public_client("alice").get_key("bob", extension_mandatory=[{"abc_route": 1}]),
+        public_client("bob").get_key_with_key_IDs("alice", ["x" * 291]),
+    ]
+    assert [code for code, _ in refusals] == [503, 401, 401, 400, 400, 400]
+    assert all(error.message for _, error in refusals)
+
+
+def test_014_the_public_python_client_names_additional_slaves(public_client):
+    """A multicast request as that client writes it, optional extensions with it; both slaves get the key."""
+    code, container = public_client("alice").get_key(
+        "bob", additional_slave_sae_ids=["carol"], extension_optional=[{"abc_hops": 1}]
+    )
+    assert code == 200
+    for who in ("bob", "carol"):
+        code, same = public_client(who).get_key_with_key_IDs("alice", [container.keys[0].key_id])
+        assert (code, same.keys[0].key) == (200, container.keys[0].key)
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        ((), ""),
+        ((), "?"),
+        ((), "?size=256&number=1"),
+        ((), "?number=1"),
+        (("-H", "Accept: */*", "-H", "Content-Type: application/json"), "?number=1&size=256"),
+        (("-G", "-d", "number=1", "--data-urlencode", "size=256"), ""),
+        (("--http1.0",), "?number=1"),
+        (("--tls-max", "1.2"), "?number=1"),
+        (("-X", "POST", "-d", "{}"), ""),
+        (("-d", '{"number":1}', "-H", "Content-Type: application/json; charset=utf-8"), ""),
+        (("-d", '{"number":1}', "-H", "Transfer-Encoding: chunked"), ""),
+        (("-d", '{"number":1}', "-H", "Expect: 100-continue"), ""),
+        (("-X", "POST", "-H", "Content-Length: 0"), ""),
+    ],
+)
+def test_014_6_2_the_forms_in_which_devices_ask_give_one_key(kme, options, query):
+    """GET with and without query, in any order, by HTTP/1.0 and TLS 1.2; POST with curl's own content type, chunked."""
+    done = kme.curl("alice", f"bob/enc_keys{query}", *options)
+    assert done.returncode == 0, done.stderr
+    keys = json.loads(done.stdout)["keys"]
+    assert [len(base64.b64decode(key["key"])) for key in keys] == [32]
+
+
+@pytest.mark.parametrize("length", [65, 255, 256, 291])
+def test_014_ids_that_are_too_long_get_a_clear_answer(kme, length):
+    """SAE IDs and key_IDs by every form of request: 400 with a message, and nothing is consumed."""
+    _, got = kme.enc()
+    long = "x" * length
+    answers = [
+        kme.call("alice", "GET", f"{long}/status"),
+        kme.call("alice", "GET", f"{long}/enc_keys?number=1"),
+        kme.call("alice", "POST", f"{long}/enc_keys", {}),
+        kme.call("alice", "POST", "bob/enc_keys", {"additional_slave_SAE_IDs": [long]}),
+        kme.call("bob", "GET", f"alice/dec_keys?key_ID={long}"),
+        kme.call("bob", "POST", "alice/dec_keys", {"key_IDs": [{"key_ID": long}]}),
+        kme.call("bob", "POST", f"{long}/dec_keys", {"key_IDs": [{"key_ID": ids(got)[0]}]}),
+    ]
+    assert [status for status, _, _ in answers] == [400] * 7
+    assert all(answer["message"] for _, answer, _ in answers)
+    assert kme.dec(*ids(got))[1]["keys"] == got["keys"]
 
 
 def test_014_curl_works_from_the_how_to(kme):

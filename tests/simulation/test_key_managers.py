@@ -73,6 +73,7 @@ def test_several_slaves_at_several_sites_share_one_key(net):
         assert net.fetch(slave, "app-a", *got).reason == "unknown-key"
 
 
+@pytest.mark.checklist("3g")
 def test_empty_pool_refuses_and_consumes_nothing(net):
     """More key than is ready: refused whole, the rest can still be had."""
     ready = net.managers["A"].pools.available_bytes("D", Trust())
@@ -90,6 +91,7 @@ def test_what_no_demand_names_is_denied(keynet):
     assert net.get("app-a", "app-a").reason == "self-pair"
 
 
+@pytest.mark.checklist("11b")
 def test_no_byte_of_a_link_is_used_twice(net):
     """Every pad that ever crossed a hop comes from spans that do not overlap."""
     seen = {}
@@ -117,6 +119,7 @@ def test_no_byte_of_a_link_is_used_twice(net):
         assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
+@pytest.mark.checklist("11a")
 def test_conservation_of_bits_on_a_link(net):
     """Key received at Kq-1 is what is held plus what relays and salts (64 bytes a slab, chunk and share) paid."""
     net.tick()

@@ -102,6 +102,7 @@ def test_every_scheme_gives_equal_keys_at_both_ends(keynet, trust):
         assert [site for site in "ABCDG" if chunk.knowledge.known_to(site)] == ["A", "B", "C", "D"]
 
 
+@pytest.mark.checklist("11b")
 @pytest.mark.parametrize("trust", SCHEMES, ids=str)
 def test_every_scheme_costs_the_share_and_a_tag_key_on_each_link(keynet, trust):
     """Each link of the path pays key, two salts of 64 bytes and 32 bytes of tag key per chunk, no other link pays."""

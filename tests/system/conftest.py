@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -119,11 +120,10 @@ class Running:
         found = {}
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             for pid in (task / "children").read_text().split():
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-                if "node" in words:
-                    replica = words[words.index("--replica") + 1] if "--replica" in words else ""
-                    found[words[words.index("node") + 1] + replica] = int(pid)
-                elif "controller" in words or words[0].endswith("/postgres"):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+                if site := re.search(r" node (\S+) --(?:replica (\d+) )?", words):
+                    found["".join(part for part in site.groups() if part)] = int(pid)
+                elif " controller --" in words or words.split(" ")[0].endswith("/postgres"):
                     found["controller" if "controller" in words else "postgres"] = int(pid)
         return found
 

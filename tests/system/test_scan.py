@@ -41,6 +41,7 @@ def traces(keys, content):
     ]
 
 
+@pytest.mark.checklist("12i")
 @pytest.mark.parametrize("form", forms_of(b"k"))
 def test_the_search_finds_what_was_planted(form):
     """A key in the middle of other bytes, in each form: the search would see it."""
@@ -78,6 +79,7 @@ def arguments_and_environment(network):
                 continue  # the search itself, over by now
 
 
+@pytest.mark.checklist("12i")
 def test_no_delivered_key_is_in_any_file_output_or_process(start, three_sites, monkeypatch):
     """Keys relayed over a site, fetched, unfetched, refused: with the most talkative log nothing of them is left."""
     monkeypatch.setenv("QIT_LOG", "DEBUG")

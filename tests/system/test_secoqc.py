@@ -7,6 +7,7 @@ import pytest
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.checklist("5b")
 def test_every_pair_of_sites_gets_equal_keys_also_over_three_hops(start):
     """All eight links make key; every ordered pair of sites shares a key, the far ones over three hops."""
     network = start("secoqc", limit_s=150)

@@ -31,6 +31,7 @@ def pair(network):
     return master, slave
 
 
+@pytest.mark.checklist("5a")
 def test_a_key_got_at_one_site_is_the_same_at_the_other(network, pair):
     """``qit key get`` and ``qit key dec`` give the same key once; ``qit status`` shows a healthy link."""
     master, slave = pair
@@ -187,6 +188,7 @@ def pid_of(network, victim):
     raise AssertionError("no controller runs")
 
 
+@pytest.mark.checklist("12j", "12a")
 @pytest.mark.parametrize("victim", ["0", "1", "controller"])
 def test_kill_9_under_load_loses_no_acknowledged_key(network, pair, victim):
     """Kill a process twice under load: acknowledged keys stay, none is given twice, the network recovers by itself."""

@@ -17,7 +17,6 @@ its store, and stays as a mark of that.
 
 import datetime
 import ipaddress
-import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from qit4n.adapters.presharedkeys import make_pair
 from qit4n.adapters.privatefiles import write_private
 from qit4n.adapters.revocation import FILE_NAME, RevocationList
+from qit4n.adapters.sealing import make_store_key, require_store_key
 from qit4n.errors import CertificateError
 from qit4n.network.model import Network
 
@@ -38,7 +38,6 @@ LIFETIME = datetime.timedelta(days=397)
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 RENEW_BEFORE = datetime.timedelta(days=30)
 BACKDATE = datetime.timedelta(minutes=5)
-STORE_KEY_BYTES = 32
 FOLDERS = {"sae": "applications", "site": "sites"}
 
 
@@ -73,11 +72,15 @@ def issue_all(
 
     Raises:
         CertificateError: a file is there that does not fit (a damaged key, a half of a pair).
+        StoreError: a key store is there, but not the key that opens it; nothing is made then.
     """
     links = {link.id for link in network.links}
     unknown = [link for link in renew_psk if link not in links]
     if unknown:
         raise CertificateError(f"no link {unknown[0]} in network {network.name}; its links: {', '.join(sorted(links))}")
+    store_keys = [state / "sites" / site.id / "store.key" for site in network.sites]
+    for file in store_keys:
+        require_store_key(file)
     authority_made, certificate, key = _authority(network, state / "ca")
     made, holders = [authority_made], _holders(network, state)
     names = {holder.id for holder in holders}
@@ -87,7 +90,7 @@ def issue_all(
     authority = _Authority(certificate, key, RevocationList.of(state / "ca" / FILE_NAME, certificate))
     made += [_certificate(network, holder, authority, renew=holder.id in renew) for holder in holders]
     _distribute(authority, state)
-    made += [_random_file(state / "sites" / site.id / "store.key", STORE_KEY_BYTES) for site in network.sites]
+    made += [Made(file, "made" if make_store_key(file) else "kept") for file in store_keys]
     for link in network.links:
         files = [state / "sites" / end / "psk" / f"{link.id}.key" for end in link.ends]
         action = make_pair(files, link.id, renew=link.id in renew_psk)
@@ -300,10 +303,3 @@ def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CertificateError(f"{path} is not an elliptic-curve key; restore the one that was made here")
     return key
-
-
-def _random_file(path: Path, size: int) -> Made:
-    if path.exists():
-        return Made(path, "kept")
-    write_private(path, os.urandom(size))
-    return Made(path, "made")

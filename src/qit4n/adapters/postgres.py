@@ -30,7 +30,7 @@ import psycopg
 from psycopg import sql
 
 from qit4n.adapters.ownerfile import OwnerFile
-from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import FORMAT, Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError, StoreLostError
 from qit4n.keys import audit
@@ -52,14 +52,16 @@ OLDEST_SERVER = 150_000
 DISK_FULL = "53100"
 CORRUPT = {"XX001", "XX002"}
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS record (
+CREATE TABLE record (
     number bigserial PRIMARY KEY, kind text NOT NULL, key text NOT NULL, body bytea NOT NULL, UNIQUE (kind, key)
 );
-CREATE TABLE IF NOT EXISTS wrapping (
+CREATE TABLE wrapping (
     kind text NOT NULL, key text NOT NULL, wrapped bytea NOT NULL, PRIMARY KEY (kind, key)
 );
-CREATE TABLE IF NOT EXISTS audit (number bigint PRIMARY KEY, body bytea NOT NULL, hash bytea NOT NULL);
+CREATE TABLE audit (number bigint PRIMARY KEY, body bytea NOT NULL, hash bytea NOT NULL);
+CREATE TABLE format (number integer PRIMARY KEY);
 """
+TABLES = "SELECT to_regclass('record') IS NOT NULL, to_regclass('format') IS NOT NULL"
 COMMIT = """
 WITH put AS (
     INSERT INTO record (kind, key, body) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])
@@ -180,8 +182,24 @@ class PostgresStore(SealedStore):
         """Make the schema; whether no wrapping is in it."""
         self._database.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._site)))
         self._database.execute(_search_path(self._site))
-        self._database.execute(SCHEMA)
+        self._check_format()
         return self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
+
+    def _check_format(self) -> None:
+        """Make tables with their format in one transaction, or refuse those of another format."""
+        records, numbered = self._database.execute(TABLES).fetchone() or (False, False)
+        if not records:
+            with self._database.transaction():
+                self._database.execute(SCHEMA)
+                self._database.execute("INSERT INTO format VALUES (%s)", (FORMAT,))
+            return
+        row = self._database.execute("SELECT max(number) FROM format").fetchone() if numbered else None
+        found = row[0] if row and row[0] is not None else "without a number"
+        if found != FORMAT:
+            raise StoreDamagedError(
+                f"the PostgreSQL store of site {self._site} was written by another version of qit4n (format {found}, "
+                f"this one has {FORMAT}); rename its schema to start with an empty store: the keys in it are lost then"
+            )
 
     def _is_empty(self) -> bool:
         with self._errors():

@@ -10,6 +10,8 @@ from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord, RecordType, Write, settle
 
 AT_ONCE = 4096
+FORMAT = 2
+"""Of tables and records, whichever database keeps them; a store of another format is refused."""
 HEAD, ORIGIN = "head", "origin"
 """Two records of the trail: its present end, and a mark that is written once and shows whose store this is."""
 

@@ -19,7 +19,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
-from qit4n.adapters.privatefiles import beside
+from qit4n.adapters.privatefiles import beside, write_private
 from qit4n.errors import StoreError
 from qit4n.keys.store import Record, RecordType
 
@@ -123,6 +123,29 @@ class Sealing:
                 _overwrite(old)
         except OSError as error:
             raise StoreError(f"{self._file}: {error.strerror}") from error
+
+
+def require_store_key(path: Path) -> None:
+    """Refuse to go on without the store key at ``path`` of a store that is there: a new key would not open it.
+
+    Raises:
+        StoreError: the key is missing, its store or the wrapping keys of its store are not.
+    """
+    left = [found for ending in (".db", ".wrapping") if (found := path.with_suffix(ending)).exists()]
+    if left and not path.exists():
+        names = " and ".join(found.name for found in left)
+        raise StoreError(
+            f"{path} is missing, but {names} beside it belong to a key store that only this key opens; restore it, or "
+            "move them away to start with an empty store: the keys in it are lost then"
+        )
+
+
+def make_store_key(path: Path) -> bool:
+    """Make the store key of a site; whether there was none."""
+    if path.exists():
+        return False
+    write_private(path, os.urandom(KEY_BYTES))
+    return True
 
 
 def read_store_key(path: Path) -> bytes:

@@ -15,13 +15,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from qit4n.adapters.ownerfile import OwnerFile
-from qit4n.adapters.sealedstore import Changes, Row, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import FORMAT, Changes, Row, SealedStore, Trail, Wrapping, head_of
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord
 
-FORMAT = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,

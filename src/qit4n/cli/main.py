@@ -18,6 +18,7 @@ VERBS = (
     "example",
     "schema",
     "pki",
+    "conformance",
     "standards",
     "terms",
     "consensus",

@@ -2,7 +2,7 @@
 
 What the document leaves open is decided so (the number is that of the rule; where it is enforced):
 
-- A1 who the caller is comes from its certificate, never from the request (``adapters/http014.py``).
+- A1 who the caller is comes from its certificate, never from the request (``adapters/kmeserver.py``).
 - A2, A17 each key once to the master, once to each slave, then erased; a repeat is not found (``keys/supply/ksa.py``).
 - A3 several key ids: all or none, also when one is wrong (``keys/supply/ksa.py``).
 - A4 Get key is not idempotent: a client must not repeat it blindly; unclaimed copies expire (``keys/supply/ksa.py``).
@@ -23,7 +23,7 @@ What the document leaves open is decided so (the number is that of the rule; whe
 - A16 SAE ids have 1 to 64 characters (``network/model.py``).
 - A18 there is no call to void or list keys. A19 the size of an answer is capped by ``number`` and ``size``.
 - A20 an application cannot ask for keys with itself: 400.
-- A21 no answer may be cached (``adapters/http014.py``).
+- A21 no answer may be cached (``adapters/kmeserver.py``).
 
 The example of clause 6.4 puts the slave into the path of Get key with key IDs; table 2 and this module want the
 master there, and the error says so.
@@ -48,10 +48,11 @@ METHODS = {"status": ("GET",), "enc_keys": ("GET", "POST"), "dec_keys": ("GET", 
 
 SIZE_MESSAGE = "size shall be a multiple of 8"
 MANDATORY_MESSAGE = "not all extension_mandatory parameters are supported"
+UNMET_MESSAGE = "not all extension_mandatory request options could be met"
 OPTIONAL_MESSAGE = "not all extension_optional request options handled"
 NOT_FOUND_MESSAGE = "one or more keys specified are not found on KME"
 
-FIXED_MESSAGES = {"unknown-key": NOT_FOUND_MESSAGE, "too-few-paths": MANDATORY_MESSAGE}
+FIXED_MESSAGES = {"unknown-key": NOT_FOUND_MESSAGE, "too-few-paths": UNMET_MESSAGE}
 TRUSTED, DISJOINT = "trusted_sites", "disjoint_paths"
 MANDATORY = (DISJOINT,)
 
@@ -75,6 +76,10 @@ class Parsed:
 
     request: ak.Request
     ignored: tuple[str, ...] = ()
+
+    def format(self, reply: ak.Reply) -> tuple[int, bytes]:
+        """HTTP status and JSON body of an answer."""
+        return format_reply(reply, self.ignored)
 
 
 def parse_request(method: str, path: str, query: str, body: bytes, caller: str) -> Parsed:
@@ -285,7 +290,7 @@ def format_refusal(refused: ak.Refused) -> tuple[int, bytes]:
     """Status and Error object of a refusal by the key manager."""
     message = FIXED_MESSAGES.get(refused.reason, refused.text)
     if refused.reason == "too-few-paths":
-        return format_error(KeyRequestError(400, message, _unsupported([DISJOINT])))
+        return format_error(KeyRequestError(400, message, ({"extension_mandatory_unmet": DISJOINT},)))
     details = tuple({"key_ID": format_uuid(key_id)} for key_id in refused.key_ids)
     return format_error(KeyRequestError(STATUS[refused.reason], message, details))
 

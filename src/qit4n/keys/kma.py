@@ -329,10 +329,10 @@ class KMA:
         """The link to ``peer`` that can send most.
 
         Raises:
-            OutOfKeyError: no link leads there, or its two ends have yet to agree on what they hold.
+            OutOfKeyError: no link leads there, or its two ends do not agree yet on what they hold.
         """
         if peer not in self._agreed:
-            raise OutOfKeyError(f"{self.site} and {peer} have yet to agree on what they hold")
+            raise OutOfKeyError(f"{self.site} and {peer} do not agree yet on what they hold")
         stocks = [stock for stock in self.stocks.values() if stock.peer == peer]
         if not stocks:
             raise OutOfKeyError(f"no link joins {self.site} to {peer}")

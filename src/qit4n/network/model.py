@@ -58,7 +58,7 @@ class Module(Part, frozen=True, kw_only=True):
     """
 
     protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92"] = "one-decoy-bb84"
-    pulse_rate_hz: Annotated[float, Meta(gt=0, le=1e11, description="pulses per second", examples=[1e8])]
+    pulse_rate_hz: Annotated[float, Meta(ge=1e3, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
     signal_probability: Annotated[

@@ -1,13 +1,16 @@
 """Durable before visible: steps of a machine are written to the store, then their actions are carried out.
 
 One thread writes; while it does, further steps gather and share the next commit (group commit). Actions are
-carried out in the order of the steps, so that nothing that was sent can overtake what was sent before.
+carried out in the order of the steps, so that nothing that was sent can overtake what was sent before. The thread
+stands ready: an executor's futures, locks and callbacks cost more than handing a small commit over does.
 """
 
 import asyncio
+import contextlib
 import logging
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from qit4n.adapters.sealedstore import SealedStore
@@ -16,6 +19,8 @@ from qit4n.keys.step import Action, Step
 from qit4n.keys.store import Write
 
 log = logging.getLogger(__name__)
+
+_Job = tuple[Callable[[], None], asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class Perform(Protocol):
@@ -47,7 +52,9 @@ class Journal:
         self._waiting: list[tuple[Step, asyncio.Future[None] | None]] = []
         self._wake = asyncio.Event()
         self.failure: StoreError | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
 
     def submit(self, step: Step) -> None:
         """Queue a step: it becomes durable, then its actions are carried out."""
@@ -93,10 +100,27 @@ class Journal:
         Raises:
             StoreError: it does not.
         """
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.check)
+        await self._in_thread(self._store.check)
 
     async def _commit(self, writes: list[Write]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, writes)
+        await self._in_thread(lambda: self._write(writes))
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._jobs.put((work, loop, done))
+        await done
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, loop, done = job
+            error: BaseException | None = None
+            try:
+                work()
+            except BaseException as raised:  # noqa: BLE001 - it is raised again where the work is awaited
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+                loop.call_soon_threadsafe(_settle, done, error)
 
     def _write(self, writes: list[Write]) -> None:
         self._store.commit(writes)
@@ -112,5 +136,15 @@ class Journal:
         self._failed(error)
 
     def close(self) -> None:
-        """End the writing thread after its present commit."""
-        self._thread.shutdown(wait=True)
+        """End the writing thread after what it was given."""
+        self._jobs.put(None)
+        self._thread.join()
+
+
+def _settle(done: "asyncio.Future[None]", error: BaseException | None) -> None:
+    if done.done():  # who waited was cancelled
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

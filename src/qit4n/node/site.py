@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from qit4n.adapters import http014, tls
+from qit4n.adapters import kmeserver, tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.device014 import Device014
 from qit4n.adapters.frames import Frames, Hello
@@ -16,6 +16,7 @@ from qit4n.adapters.mark import Mark
 from qit4n.adapters.sealedstore import SealedStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
 from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
+from qit4n.interfaces.doors import Doors
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.keys.store import Write, position_of
@@ -85,12 +86,12 @@ class SiteProcess:
         gc.set_threshold(*GC_THRESHOLD)
         host, site = self._network.site(self._site).host, self._site
         self._modules = self._drivers()
-        kme = await http014.serve(
+        kme = await kmeserver.serve(
             host,
             self._network.kme_port(site),
             self._credentials,
             self.ask,
-            network=self._network.name,
+            Doors(self._network, system_entropy),
         )
         try:
             port = self._network.key_manager_port(site)

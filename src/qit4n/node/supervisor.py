@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from qit4n.adapters.postgresserver import PostgresServer
 from qit4n.adapters.stores import share, shared_in
 from qit4n.errors import AddressInUseError, QitError, StoreError
 from qit4n.network.model import Network
+from qit4n.node import spare
 from qit4n.node.controller import ask_status
 from qit4n.refpoints import mc
 
@@ -23,6 +23,7 @@ LONGEST_PAUSE_S = 5.0
 STEADY_S = 1.0
 STOP_LIMIT_S = 5.0
 POLL_S = 0.15
+SPARE_AFTER_S = 1.5
 
 
 @dataclass
@@ -37,23 +38,26 @@ class Child:
     fatal: str = ""
     pause_s: float = field(default=FIRST_PAUSE_S)
 
-    async def start(self) -> None:
-        """Start it. Its standard input stays open as long as this process lives: when that ends, it stops."""
+    async def start(self, ready: asyncio.subprocess.Process | None = None) -> None:
+        """Start it, in a ``ready`` spare process if there is one.
+
+        Its standard input stays open as long as this process lives: when that ends, it stops.
+        """
+        if ready is not None and spare.become(ready, self.arguments, self.log_file):
+            self.process = ready
+            return
         with self.log_file.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "qit4n.cli.main",
+                *spare.COMMAND,
                 *self.arguments,
-                "--supervised",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
 
-    async def watch(self, told: Callable[[str], None]) -> None:
-        """Restart it whenever it ends, with growing pauses while it does not hold."""
+    async def watch(self, told: Callable[[str], None], take: Callable[[], asyncio.subprocess.Process | None]) -> None:
+        """Restart it whenever it ends, with growing pauses while it does not hold; ``take`` gives the spare."""
         loop = asyncio.get_running_loop()
         while self.process is not None:
             started = loop.time()
@@ -63,7 +67,7 @@ class Child:
             told(f"{self.name} ended ({_reason(code)}){': ' + self.fatal if self.fatal else ''}; restarting it")
             await asyncio.sleep(self.pause_s)
             self.restarts += 1
-            await self.start()
+            await self.start(take())
 
     def _last_line(self) -> str:
         with contextlib.suppress(OSError):
@@ -119,11 +123,12 @@ class Supervisor:
         self._server = PostgresServer(private) if shared and postgres is None else None
         if shared:
             share(state, self._server.conninfo if self._server else str(postgres))
+        self._spare: asyncio.subprocess.Process | None = None
         names = [("controller", ("controller",)), *_sites(network, replicas, shared=shared)]
         logs = state / "logs"
         logs.mkdir(exist_ok=True)
         self.children = [
-            Child(name, (*arguments, "--state", str(state)), logs / f"{name.replace(' ', '-')}.log")
+            Child(name, (*arguments, "--state", str(state), "--supervised"), logs / f"{name.replace(' ', '-')}.log")
             for name, arguments in names
         ]
 
@@ -138,15 +143,30 @@ class Supervisor:
                 watches.append(asyncio.create_task(self._watch_server(self._server)))
             for child in self.children:
                 await child.start()
-                watches.append(asyncio.create_task(child.watch(self._told)))
+                watches.append(asyncio.create_task(child.watch(self._told, self._take_spare)))
+            watches.append(asyncio.create_task(self._keep_spare()))
             yield
         finally:
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
             await asyncio.gather(*(child.stop() for child in self.children))
+            if self._spare is not None and self._spare.returncode is None:
+                self._spare.kill()
+                await self._spare.wait()
             if self._server is not None:
                 await asyncio.to_thread(self._server.stop)
+
+    async def _keep_spare(self) -> None:
+        """Have a spare process; not while others start, which need the processor more."""
+        while True:
+            await asyncio.sleep(SPARE_AFTER_S)
+            if self._spare is None or self._spare.returncode is not None:
+                self._spare = await spare.begin()
+
+    def _take_spare(self) -> asyncio.subprocess.Process | None:
+        taken, self._spare = self._spare, None
+        return taken
 
     async def _watch_server(self, server: PostgresServer) -> None:
         """Restart the private PostgreSQL server when it ends, with growing pauses while it does not start."""

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 
 from qit4n.adapters import certificates, tls
-from qit4n.errors import CertificateError
+from qit4n.errors import CertificateError, StoreError
 from qit4n.network.file import load
 
 
@@ -159,3 +159,15 @@ def test_identity_comes_from_one_uri_or_else_the_common_name(names, expected):
         assert tls.peer_identity(Connection()) == tls.Identity(*expected)
     with pytest.raises(CertificateError, match="no certificate"):
         tls.peer_identity(None)
+
+
+@pytest.mark.parametrize("left", ["store.db", "store.wrapping"])
+def test_a_lost_store_key_is_not_replaced_while_its_store_is_there(network, state, left):
+    """A new key would not open the store: the file is named, and nothing is made."""
+    lost = state / "sites" / "east" / "store.key"
+    lost.unlink()
+    lost.with_name(left).write_bytes(b"a store")
+    before = snapshot(state)
+    with pytest.raises(StoreError, match=r"east/store\.key is missing"):
+        certificates.issue_all(network, state)
+    assert snapshot(state) == before

@@ -317,3 +317,21 @@ def test_a_server_that_is_away_is_an_error_with_the_site(tmp_path):
     """Named, not a stack trace."""
     with pytest.raises(StoreLostError, match="PostgreSQL store of site a"):
         PostgresStore(f"host={tmp_path} dbname=x", "a", KEY, tmp_path / "w")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE format SET number = 1", "DROP TABLE format"], ids=["older", "none"])
+def test_a_store_of_another_format_is_refused_and_left_as_it_is(opened, postgres_server, site, statement):
+    """No guessing: the sentence names the site and says what to do; nothing is read or renewed."""
+    opened().close()
+    with psycopg.connect(postgres_server.conninfo, options=f'-c search_path="{site}"') as raw:
+        raw.execute(statement)
+    with pytest.raises(StoreDamagedError, match=r"written by another version of qit4n \(format .* has 2\)"):
+        opened()
+
+
+def test_a_store_of_this_format_opens_again(opened):
+    """What this version wrote it reads."""
+    first = opened()
+    first.commit([Put(HeadRecord(key="h", position=7))])
+    first.close()
+    assert [record.position for record in opened().load(HeadRecord)] == [7]

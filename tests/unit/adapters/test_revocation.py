@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 
 import pytest
 
-from qit4n.adapters import certificates, http014, tls
+from qit4n.adapters import certificates, kmeserver, tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.revocation import RevocationList
 from qit4n.errors import CertificateError, RevokedError
+from qit4n.interfaces.doors import Doors
 from qit4n.network.file import load
 from qit4n.refpoints import ak
 
@@ -52,7 +54,7 @@ async def serving(state):
         reply(ak.Refused(reason="no-key", text="none"))
 
     credentials = Credentials(state / "sites" / "east")
-    server = await http014.serve("127.0.0.1", 0, credentials, refuse, network="two-data-centres")
+    server = await kmeserver.serve("127.0.0.1", 0, credentials, refuse, Doors(load("two-data-centres"), os.urandom))
     try:
         yield server.port, credentials
     finally:

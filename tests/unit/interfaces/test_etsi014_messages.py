@@ -117,14 +117,15 @@ def test_disjoint_paths_and_trusted_sites_are_known_extensions():
     assert (parsed.request.disjoint_paths, parsed.request.tell_trusted) == (1, False)
 
 
+@pytest.mark.checklist("3c")
 def test_too_few_paths_have_the_fixed_message():
-    """Clause 6.2: 400, byte for byte, and which extension it was."""
+    """Clause 6.2: 400, byte for byte, for an extension that is known but cannot be met, and which it was."""
     status, body = etsi014.format_reply(ak.Refused(reason="too-few-paths", text="1 path"))
     assert (status, json.loads(body)) == (
         400,
         {
-            "message": "not all extension_mandatory parameters are supported",
-            "details": [{"extension_mandatory_unsupported": "disjoint_paths"}],
+            "message": "not all extension_mandatory request options could be met",
+            "details": [{"extension_mandatory_unmet": "disjoint_paths"}],
         },
     )
 

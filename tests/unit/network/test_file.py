@@ -68,7 +68,7 @@ def test_a_good_file_has_no_problems_and_keeps_its_figures():
         ("site: b}", "site: bb}", (15, "applications[1].site"), "no site 'bb'", "did you mean 'b'?"),
         ("[app-a, app-b]", "[app-a, app-a]", (17, "demands[0].between"), "with itself", "two different"),
         ("[app-a, app-b]", "[app-a, app-x]", (17, "demands[0].between[1]"), "no application 'app-x'", "did you mean"),
-        ("pulse_rate_hz: 1e8", "pulse_rate_hz: 0", (7, "modules.m.pulse_rate_hz"), "not more than 0", "more than 0"),
+        ("pulse_rate_hz: 1e8", "pulse_rate_hz: 1", (7, "modules.m.pulse_rate_hz"), "less than 1000", "at least 1000"),
         ("1e8}", "1e8, decoy_intensity: 0.5}", (7, "modules.m.decoy_intensity"), "not weaker", "usual is"),
         (
             "1e8}",

@@ -98,7 +98,7 @@ class KSA:
         site = self._directory.sites.get(request.master, self.site)
         self._started_at = self._started_at or now
         if site != self.site and site not in self._agreed and now - self._started_at < AGREEMENT_LIMIT_S:
-            text = f"site {site} has yet to agree on what this site holds"
+            text = f"this site and {site} do not agree yet on what they hold; ask again"
             return Step(actions=[Answer(number, ak.Refused(reason="not-ready", text=text))])
         return self.held.fetch(number, request)
 

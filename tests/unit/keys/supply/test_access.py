@@ -3,10 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
+from qit4n.interfaces.etsi014 import STATUS
 from qit4n.keys.directory import Directory
 from qit4n.keys.supply.access import DAY_S, Access, Bucket
 from qit4n.network.file import load
-from qit4n.network.model import Limits
+from qit4n.network.model import Application, Demand, Limits
 from qit4n.refpoints import ak
 
 
@@ -63,6 +64,24 @@ def test_who_is_not_of_this_site_is_refused_at_once(network):
     one, _ = access(network)
     for stranger in ("nobody", network.applications[1].id):
         assert one.refuse_rate(stranger, 1.0).reason == "not-allowed"
+
+
+@pytest.mark.checklist("4e")
+def test_where_no_additional_slave_is_allowed_one_is_400(network):
+    """max_additional_slaves 0 in the file: a second slave is refused, with the status of a bad request."""
+    first, second = network.applications
+    network = replace(
+        network,
+        policies=replace(network.policies, max_additional_slaves=0),
+        applications=(first, second, Application(id="third", site=second.site)),
+        demands=(Demand(between=(first.id, second.id)), Demand(between=(first.id, "third"))),
+    )
+    one, application = access(network)
+    other = second.id
+    refused = one.refuse_request(ak.GetKeys(master=application, slaves=(other, "third")), 256)
+    assert refused.reason == "too-many-slaves"
+    assert STATUS[refused.reason] == 400
+    assert one.refuse_request(ak.GetKeys(master=application, slaves=(other,)), 256) is None
 
 
 def test_a_refused_request_costs_no_quota(network):

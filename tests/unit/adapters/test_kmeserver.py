@@ -5,15 +5,18 @@ import contextlib
 import gzip
 import json
 import logging
+import os
 import socket
 import ssl
 
 import pytest
+from msgspec.structs import replace
 
-from qit4n.adapters import http014, http1, tls
+from qit4n.adapters import http1, kmeserver, tls
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.credentials import Credentials
 from qit4n.errors import AddressInUseError
+from qit4n.interfaces.doors import Doors
 from qit4n.network.file import load
 from qit4n.refpoints import ak
 
@@ -87,7 +90,8 @@ async def serving(state, answer=None, timeout_s=5.0, network="two-data-centres")
     def ask(wanted, reply):
         reply(make(wanted))
 
-    server = await http014.serve("127.0.0.1", 0, credentials, ask, network=network, timeout_s=timeout_s)
+    doors = Doors(replace(load("two-data-centres"), name=network), os.urandom)
+    server = await kmeserver.serve("127.0.0.1", 0, credentials, ask, doors, timeout_s=timeout_s)
     try:
         yield Client(state, server.port)
     finally:
@@ -244,4 +248,4 @@ async def test_a_taken_port_is_named(state):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressInUseError, match=rf"127\.0\.0\.1:{port}.*base_port"):
-            await http014.serve("127.0.0.1", port, credentials, None, network="x")
+            await kmeserver.serve("127.0.0.1", port, credentials, None, Doors(load("two-data-centres"), os.urandom))

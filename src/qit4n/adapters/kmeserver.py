@@ -1,4 +1,4 @@
-"""The HTTPS server of ETSI GS QKD 014 at a site. The caller's certificate says who asks; nothing else does.
+"""The HTTPS server of a site for applications (``interfaces/doors.py``). The caller's certificate says who asks.
 
 No request, answer or key is logged. Every answer, also to what is no HTTP, is JSON and forbids caching (A21).
 Whatever goes wrong in here is a 500 with an Error object that says nothing about keys.
@@ -17,6 +17,8 @@ from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.httprequests import Request
 from qit4n.errors import AddressInUseError, CertificateError, KeyRequestError, RevokedError
 from qit4n.interfaces import etsi014
+from qit4n.interfaces.door import Asked, Told
+from qit4n.interfaces.doors import Doors, methods_of
 from qit4n.refpoints import ak
 
 log = logging.getLogger(__name__)
@@ -32,11 +34,12 @@ FIELDS = (
     b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
     b"X-Content-Type-Options: nosniff\r\nServer: qit4n\r\nDate: %b\r\n"
 )
+FAULT = etsi014.format_error(KeyRequestError(500, "internal error of the KME; see its log"))
 RETRY_AFTER = b"Retry-After: 1\r\n"
 
 
 async def serve(
-    host: str, port: int, credentials: Credentials, ask: Ask, *, network: str, timeout_s: float = TIMEOUT_S
+    host: str, port: int, credentials: Credentials, ask: Ask, doors: Doors, *, timeout_s: float = TIMEOUT_S
 ) -> "Server":
     """Start serving; stop with :meth:`Server.close`.
 
@@ -45,7 +48,7 @@ async def serve(
     Raises:
         AddressInUseError: somebody else listens there.
     """
-    server = Server(credentials, ask, network, timeout_s)
+    server = Server(credentials, ask, doors, timeout_s)
     try:
         await server.listen(host, port)
     except OSError as error:
@@ -59,11 +62,11 @@ async def serve(
 class Server:
     """The listener and its open connections."""
 
-    def __init__(self, credentials: Credentials, ask: Ask, network: str, timeout_s: float) -> None:
+    def __init__(self, credentials: Credentials, ask: Ask, doors: Doors, timeout_s: float) -> None:
         """Nothing is bound yet."""
         self.credentials = credentials
         self.ask = ask
-        self.network = network
+        self.doors = doors
         self.limits = http1.Limits(body_bytes=etsi014.MAX_BODY_BYTES, request_s=timeout_s, idle_s=KEEP_ALIVE_S)
         self.connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -129,8 +132,8 @@ class Connection(http1.Connection):
         self._server = server
         self._caller = ""
         self._stranger = KeyRequestError(401, "the connection is not open")
-        self._ignored: tuple[str, ...] = ()
-        self._remembered: dict[Request, etsi014.Parsed] = {}
+        self._asked: Asked | None = None
+        self._remembered: dict[Request, Asked] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Who is it? Once per connection: to read a certificate costs more than a small request (A1)."""
@@ -145,7 +148,7 @@ class Connection(http1.Connection):
         except CertificateError as error:
             self._stranger = KeyRequestError(401, str(error))
             return
-        network = self._server.network
+        network = self._server.doors.network
         if identity.role == "sae" and identity.network in {network, ""}:
             self._caller = identity.id
             return
@@ -160,16 +163,19 @@ class Connection(http1.Connection):
     def handle(self, request: Request) -> None:
         """Ask the key manager, or refuse."""
         try:
-            parsed = self._remembered.get(request) or self._understand(request)
-            self._ignored = parsed.ignored
-            self._server.ask(parsed.request, self._reply)
+            asked = self._remembered.get(request) or self._understand(request)
+            if isinstance(asked, Told):
+                self.answer(asked.status, self._server.fields, asked.body)
+                return
+            self._asked = asked
+            self._server.ask(asked.request, self._reply)
         except KeyRequestError as error:
             self._refuse_with(request, error)
         except Exception:
             log.exception("an internal error while taking a request")
             self._fault()
 
-    def _understand(self, request: Request) -> etsi014.Parsed:
+    def _understand(self, request: Request) -> Asked | Told:
         if request.refusal is not None:
             raise KeyRequestError(*request.refusal)
         if not self._caller:
@@ -180,16 +186,19 @@ class Connection(http1.Connection):
         if not target.startswith("/"):  # the absolute form, RFC 9112 3.2.2
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, query = target.partition("?")
-        parsed = etsi014.parse_request(request.method, path, query, request.body, self._caller)
-        if not isinstance(parsed.request, ak.GetKeysByID) and len(request.body) <= REMEMBERED_BYTES:
+        asked = self._server.doors.parse(request.method, path, query, request.body, self._caller)
+        if isinstance(asked, Told) or isinstance(asked.request, ak.GetKeysByID):
+            return asked
+        if len(request.body) <= REMEMBERED_BYTES:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
-            self._remembered[request] = parsed
-        return parsed
+            self._remembered[request] = asked
+        return asked
 
     def _reply(self, reply: ak.Reply) -> None:
         try:
-            status, body = etsi014.format_reply(reply, self._ignored)
+            asked, self._asked = self._asked, None
+            status, body = asked.format(reply) if asked else FAULT
         except Exception:
             log.exception("an internal error while answering a request")
             self._fault()
@@ -198,13 +207,12 @@ class Connection(http1.Connection):
         self.answer(status, fields + RETRY_AFTER if status in {429, 503} else fields, body)
 
     def _fault(self) -> None:
-        status, body = etsi014.format_error(KeyRequestError(500, "internal error of the KME; see its log"))
-        self.answer(status, self._server.fields, body)
+        self.answer(FAULT[0], self._server.fields, FAULT[1])
 
     def _refuse_with(self, request: Request, error: KeyRequestError) -> None:
         status, body = etsi014.format_error(error)
         fields = self._server.fields
         if status == 405:  # noqa: PLR2004
             path = request.target.partition(b"?")[0].decode("ascii")
-            fields += b"Allow: %b\r\n" % ", ".join(etsi014.methods_of(path)).encode("ascii")
+            fields += b"Allow: %b\r\n" % ", ".join(methods_of(path)).encode("ascii")
         self.answer(status, fields, body)
