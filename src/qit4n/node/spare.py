@@ -1,4 +1,4 @@
-"""A spare process of a network (``cli/spare.py``): started before anything has died, told what it is when something has.
+"""A spare process of a network (``cli/spare.py``): started before anything has died, told what it is when it has.
 
 Most of the time that a restart takes is the start of the interpreter and its imports. The spare is a process like any
 other, not a fork of one: it shares nothing with the one that it replaces.
