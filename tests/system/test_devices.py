@@ -123,6 +123,7 @@ def test_a_link_takes_its_key_from_boxes_and_recovers_when_they_were_gone(boxes,
     equal_keys(outer)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("wrong", "says"), [("stranger", "401"), ("other", "certificate")])
 def test_a_wrong_certificate_is_an_alarm_that_says_so(boxes, outer_file, start, tmp_path, wrong, says):
     """A certificate of another application, or of another authority: the link names the device and its answer."""
