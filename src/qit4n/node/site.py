@@ -1,6 +1,7 @@
 """The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import logging
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 TIMER_S = 0.2
 GC_THRESHOLD = (10_000, 20, 20)
 MARK_S = 1.0
+PRUNE_S = 2.0
 CHECK_S = 0.3
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
 REPORT_S = 0.25
@@ -101,6 +103,7 @@ class SiteProcess:
                     self._timer(),
                     self._credentials.watch(),
                     self._keep_mark(),
+                    self._keep_trail(),
                     self._keep_store(),
                     self._report_for_ever(),
                     *(peer.run() for peer in self._peers.values()),
@@ -164,6 +167,15 @@ class SiteProcess:
         position = position_of(writes, self._site)
         if position:
             self._mark.write(position)
+
+    async def _keep_trail(self) -> None:
+        """Let go of what the policy does not keep of the audit trail."""
+        retention_s = self._network.policies.audit_retention_s
+        while True:
+            await asyncio.sleep(PRUNE_S)
+            if retention_s:
+                with contextlib.suppress(StoreError):  # told by the next commit
+                    await self._journal.prune(self._clock.now() - retention_s)
 
     async def _keep_mark(self) -> None:
         """Have the mark on the disk every second; a power failure loses no more."""
