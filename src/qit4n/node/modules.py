@@ -136,7 +136,7 @@ class ModuleDriver(ABC):
             case session.Send(message):
                 await channel.send(message)
             case session.SpendKey(name):
-                await self._journal.carry_out(self.keys.spend(name))
+                await self._journal.carry_out(await asyncio.to_thread(self.keys.spend, name))
             case session.Deliver(key, harvest):
                 await self._deliver(key, self.keys.keep(*harvest))
                 self._account(key.account)
