@@ -98,3 +98,18 @@ async def test_who_asks_again_while_a_failed_commit_is_told_asks_the_new_key_man
     journal.cancel()
     site._journal.close()
     site._store.close()
+
+
+async def test_a_request_that_fails_is_not_remembered(network, tmp_path, monkeypatch):
+    """Nobody would ever answer it: what waits does not grow."""
+    issue_all(network, tmp_path)
+    site = SiteProcess(network, "east", tmp_path, open_store(tmp_path, "east"))
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(site._manager, "request", fail)
+    with pytest.raises(RuntimeError):
+        site.ask(ak.GetKeys(master="app-east", slaves=("app-west",), number=1), print)
+    assert not site._requests
+    site._store.close()
