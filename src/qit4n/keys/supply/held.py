@@ -103,6 +103,11 @@ class HeldKeys:
         held = self._batches.get(batch)
         return held.master if held else None
 
+    def has_of(self, request: ak.GetKeysByID) -> bool:
+        """Whether any of these keys was supplied to this master with this slave."""
+        found = (self._batches.get(ak.place_of(key_id)[0]) for key_id in request.key_ids)
+        return any(held and held.master == request.master and request.slave in held.waiting for held in found)
+
     def fetch(self, number: int, request: ak.GetKeysByID) -> Step:
         """Give a slave its copies."""
         runs = _runs(request.key_ids)
