@@ -42,7 +42,7 @@ class Credentials:
         self._list = RevocationList.of(self._path, self._authority)
 
     def admit(self, transport: Any) -> tls.Identity:
-        """Who is at the other end of a connection, which is closed as soon as that certificate is revoked or has expired.
+        """Who is at the other end of a connection, which closes when that certificate is revoked or expires.
 
         Raises:
             RevokedError: it is.

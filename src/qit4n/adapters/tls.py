@@ -16,7 +16,10 @@ URI_PARTS = 5
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose certificate it is, and which, valid until ``expires`` (s since 1970). ``network`` is empty when only a common name says who (014 rule A1)."""
+    """Whose certificate it is, which, and until when it is valid (s since 1970).
+
+    ``network`` is empty when only a common name says who (014 rule A1).
+    """
 
     network: str
     role: str
