@@ -189,7 +189,7 @@ def pid_of(network, victim):
 
 
 @pytest.mark.checklist("12j", "12a")
-@pytest.mark.parametrize("victim", ["0", "1", "controller"])
+@pytest.mark.parametrize("victim", ["0", pytest.param("1", marks=pytest.mark.long), "controller"])
 def test_kill_9_under_load_loses_no_acknowledged_key(network, pair, victim):
     """Kill a process twice under load: acknowledged keys stay, none is given twice, the network recovers by itself."""
     load = Load(network, pair)

@@ -7,7 +7,7 @@ import typer
 
 from qit4n.errors import NetworkFileError
 from qit4n.network.file import Examination, examine, read
-from qit4n.network.model import Network
+from qit4n.network.model import Link, Network
 from qit4n.network.yamltext import Problem
 from qit4n.quantum.link import predict
 from qit4n.units import rate_text
@@ -55,18 +55,22 @@ def _summary(network: Network) -> dict[str, Any]:
         "length_km": sum(link.medium.length_km for link in network.links),
         "applications": len(network.applications),
         "demands": len(network.demands),
-        "links": {
-            link.id: {
-                "protocol": network.modules[link.module].protocol,
-                "secret_rate_bps": found.secret_rate_bps,
-                "qber": found.qber,
-                "sifted_rate_bps": found.sifted_rate_bps,
-                "key_bits_per_block": found.key_bits_per_block,
-                "block_duration_s": found.block_duration_s,
-            }
-            for link in network.links
-            for found in (predict(network, link),)
-        },
+        "links": {link.id: _link_summary(network, link) for link in network.links},
+    }
+
+
+def _link_summary(network: Network, link: Link) -> dict[str, Any]:
+    device = network.device_of(link)
+    if device is not None:
+        return {"device": link.module, "interface": device.interface}
+    found = predict(network, link)
+    return {
+        "protocol": network.modules[link.module].protocol,
+        "secret_rate_bps": found.secret_rate_bps,
+        "qber": found.qber,
+        "sifted_rate_bps": found.sifted_rate_bps,
+        "key_bits_per_block": found.key_bits_per_block,
+        "block_duration_s": found.block_duration_s,
     }
 
 
@@ -77,10 +81,17 @@ def _describe(network: Network) -> None:
         f"{len(network.applications)} applications, {len(network.demands)} demands"
     )
     for link in network.links:
-        found, protocol = predict(network, link), network.modules[link.module].protocol
-        note = "" if found.secret_rate_bps else "  <- no key: too lossy or noisy, or block_bits too small"
-        print(
-            f"  {link.id}: {protocol}, {link.medium.length_km:g} km, {link.medium.loss_db:g} dB: "
-            f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, "
-            f"a block each {found.block_duration_s:.3g} s{note}"
-        )
+        print(f"  {link.id}: {_link_line(network, link)}")
+
+
+def _link_line(network: Network, link: Link) -> str:
+    device, way = network.device_of(link), f"{link.medium.length_km:g} km, {link.medium.loss_db:g} dB"
+    if device is not None:
+        return f"device {link.module} over {device.interface}, {way}: its rate is measured, not predicted"
+    found = predict(network, link)
+    note = "" if found.secret_rate_bps else "  <- no key: too lossy or noisy, or block_bits too small"
+    return (
+        f"{network.modules[link.module].protocol}, {way}: "
+        f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, "
+        f"a block each {found.block_duration_s:.3g} s{note}"
+    )

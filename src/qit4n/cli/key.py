@@ -134,8 +134,28 @@ def account(
         print(msgspec.json.encode(found).decode())
     elif found.account is None or found.account.last is None:
         print(f"link {link} ({' - '.join(found.ends)}) has made no key yet")
+    elif isinstance(found.account.last, kq1.DeviceAccount):
+        Console().print(device_table(found.link, found.account, found.account.last))
     else:
         Console().print(account_tables(found.link, found.account, found.account.last))
+
+
+def device_table(link: str, total: kq1.LinkAccount, last: kq1.DeviceAccount) -> Table:
+    """The account of a link that gets finished key: whose claim it is, and how much came."""
+    shown = Table(title=f"Security account of link {link}", title_justify="left", box=None, show_header=False)
+    shown.add_column(style="dim", no_wrap=True)
+    shown.add_column()
+    before = f"{total.key_bits:,} bits in {total.blocks} blocks, epsilon {total.epsilon:.2e}; not in the figures above"
+    for name, text in (
+        ("security claim", "that of the device: how its key is made is not seen here, and no epsilon is stated"),
+        ("device", last.device),
+        ("interface", last.interface),
+        ("last block", f"{last.key_bits:,} bits of {last.keys} keys in {last.duration_s:.3g} s"),
+        ("from devices in all", f"{total.device_bits:,} bits in {total.device_blocks} blocks"),
+        *((("distilled here", before),) if total.blocks else ()),
+    ):
+        shown.add_row(name, text)
+    return shown
 
 
 def account_tables(link: str, total: kq1.LinkAccount, last: kq1.SecurityAccount) -> Group:
@@ -152,6 +172,7 @@ def account_tables(link: str, total: kq1.LinkAccount, last: kq1.SecurityAccount)
         ("authentication", last.authentication),
         ("refused", "; ".join(last.abort_rules)),
         ("attacks covered", "coherent; the key is composable"),
+        *((("besides", f"{total.device_bits:,} bits from a device: its claim"),) if total.device_bits else ()),
     ):
         claim.add_row(name, text)
     figures = Table(box=SIMPLE_HEAD, pad_edge=False)

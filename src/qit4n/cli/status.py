@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,7 @@ def _table(title: str, columns: tuple[str, ...]) -> Table:
 def links_table(report: mc.NetworkStatus) -> Table:
     """Links: state, stock, measured and predicted rate and QBER, blocks."""
     table = _table(f"QKD links of {report.network}", ("link", "from - to", "state"))
-    for name in ("stock", "secret rate", "formula", "QBER", "formula", "blocks", "failed", "speed"):
+    for name in ("stock", "secret rate", "formula", "QBER", "formula", "blocks", "failed", "speed or device"):
         table.add_column(name, justify="right", no_wrap=True)
     for link in report.links:
         table.add_row(
@@ -70,14 +71,19 @@ def links_table(report: mc.NetworkStatus) -> Table:
             Text(link.state, style=COLOURS.get(link.state, "")),
             bits_text(link.stock_bits),
             rate_text(link.secret_rate_bps),
-            rate_text(link.predicted_rate_bps),
-            f"{link.qber:.2%}",
-            f"{link.predicted_qber:.2%}",
+            _or_dash(link.predicted_rate_bps, rate_text),
+            _or_dash(link.qber, "{:.2%}".format),
+            _or_dash(link.predicted_qber, "{:.2%}".format),
             str(link.blocks),
             str(link.failed_blocks),
-            f"{link.emulation_speed:.2f}x",
+            link.device or _or_dash(link.emulation_speed, "{:.2f}x".format),
         )
     return table
+
+
+def _or_dash(value: float | None, text: Callable[[float], str]) -> str:
+    """What is not known of a device is a dash."""
+    return "-" if value is None else text(value)
 
 
 def sites_table(report: mc.NetworkStatus) -> Table:

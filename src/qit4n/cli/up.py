@@ -48,10 +48,13 @@ def up(
 def _changed(network: Network, base_port: int | None, eavesdrop: list[str]) -> Network:
     if base_port is not None:
         network = msgspec.structs.replace(network, base_port=base_port)
+    emulated = {one.id for one in network.links if network.device_of(one) is None}
     for attack in eavesdrop:
         link, _, share = attack.partition("=")
         if link not in {one.id for one in network.links}:
             raise NetworkFileError(f"--eavesdrop {attack}: no link {link} in network {network.name}")
+        if link not in emulated:
+            raise NetworkFileError(f"--eavesdrop {attack}: behind link {link} is a device, which is no emulation")
         try:
             eavesdropper = Eavesdropper(intercept_fraction=min(max(float(share or "1"), 0.0), 1.0))
         except ValueError as error:
@@ -129,6 +132,8 @@ def ready_line(network: Network, state: Path) -> str:
 
 def link_line(link: mc.LinkStatus) -> str:
     """One link in one line, measured beside predicted."""
+    if link.predicted_rate_bps is None or link.qber is None or link.predicted_qber is None:
+        return f"{link.link}: {link.state}, {rate_text(link.secret_rate_bps)} from device {link.device}"
     rate = f"{rate_text(link.secret_rate_bps)} ({rate_text(link.predicted_rate_bps)} predicted)"
     return f"{link.link}: {link.state}, {rate}, QBER {link.qber:.2%} ({link.predicted_qber:.2%} predicted)"
 

@@ -32,6 +32,12 @@ CATALOGUE = {
         "link {element} cannot authenticate: {detail}",
         "give it a new pre-shared key: qit pki FILE --renew-psk {element}",
     ),
+    "device-refused": Kind(
+        "link {element}: {detail}",
+        "check the SAE IDs and certificates of the device in the network file, and what the device is told about them",
+    ),
+    "device-empty": Kind("link {element}: {detail}", "see at the device why it makes no key"),
+    "device-away": Kind("link {element}: {detail}", "check the device and the way to it; the link recovers by itself"),
     "link-down": Kind("link {element} has no contact between its modules", "check both sites and the fibre"),
 }
 
@@ -76,6 +82,10 @@ def _of_link(link: str, ends: tuple[str, str], reports: Mapping[str, ck.SiteRepo
     if failed is not None:
         kind = failed.reason if failed.reason in CATALOGUE else "no-key"
         return [(link, kind, failed.detail)]
-    if len(modules) == len(ends) and any(module.state == "down" for module in modules):
+    down = [module for module in modules if module.state == "down"]
+    away = next((module for module in down if module.reason in CATALOGUE), None)
+    if away is not None:
+        return [(link, away.reason, away.detail)]
+    if down and len(modules) == len(ends):
         return [(link, "link-down", "")]
     return []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from qit4n.control import alarms, routing
 from qit4n.errors import ProtocolError
-from qit4n.network.model import Demand, Network, Trust
+from qit4n.network.model import Demand, Link, Network, Trust
 from qit4n.refpoints import ck, mc
 
 SHARE_OF_STOCK = 0.25
@@ -97,7 +97,7 @@ class Controller:
             network=self._network.name,
             at=now,
             sites=tuple(self._site_status(site.id, now) for site in self._network.sites),
-            links=tuple(self._link_status(link.id, link.ends, now) for link in self._network.links),
+            links=tuple(self._link_status(link, now) for link in self._network.links),
             pools=tuple(self._pool_status(pool, bits, routes.get(pool, ())) for pool, bits in self._targets.items()),
             alarms=tuple(self._alarms.values()),
         )
@@ -136,26 +136,27 @@ class Controller:
         report = self._reports.get(site)
         return next((one for one in report.links if one.link == link), None) if report else None
 
-    def _link_status(self, link: str, ends: tuple[str, str], now: float) -> mc.LinkStatus:
+    def _link_status(self, link: Link, now: float) -> mc.LinkStatus:
         """A link as its receiving end sees it, which knows the errors first; the pace is the transmitter's."""
-        reports = [self._link_report(end, link) for end in ends]
+        reports = [self._link_report(end, link.id) for end in link.ends]
         known = next((report for report in reversed(reports) if report), None)
-        predicted = self._predictions[link]
+        predicted = self._predictions.get(link.id)  # of emulated modules only
         module = known.module if known else None
-        reachable = all(self.up(end, now) for end in ends)
+        reachable = all(self.up(end, now) for end in link.ends)
         return mc.LinkStatus(
-            link=link,
-            ends=ends,
+            link=link.id,
+            ends=link.ends,
             state=module.state if module and reachable else "down",
             stock_bits=known.sendable_bits + known.receivable_bits if known else 0,
             secret_rate_bps=module.secret_rate_bps if module else 0.0,
-            predicted_rate_bps=predicted.secret_rate_bps,
-            qber=module.qber if module else 0.0,
-            predicted_qber=predicted.qber,
+            predicted_rate_bps=predicted.secret_rate_bps if predicted else None,
+            qber=(module.qber if module else 0.0) if predicted else None,
+            predicted_qber=predicted.qber if predicted else None,
             blocks=module.blocks if module else 0,
             failed_blocks=module.failed_blocks if module else 0,
-            emulation_speed=reports[0].module.emulation_speed if reports[0] else 0.0,
+            emulation_speed=(reports[0].module.emulation_speed if reports[0] else 0.0) if predicted else None,
             detail=module.detail if module else "",
+            device="" if self._network.device_of(link) is None else link.module,
         )
 
     def _pool_status(self, key: PoolKey, target_bits: int, paths: routing.Paths) -> mc.PoolStatus:

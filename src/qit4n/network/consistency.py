@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from qit4n.network.devices import device_findings
 from qit4n.network.explain import nearest
 from qit4n.network.finding import EVERY, Finding
 from qit4n.network.model import Demand, Link, Module, Network
@@ -16,6 +17,7 @@ LAST_PORT = 65_535
 SITE_IDS: At = ("sites", EVERY, "id")
 APPLICATION_IDS: At = ("applications", EVERY, "id")
 MODULE_NAMES: At = ("modules", EVERY, "(name)")
+DEVICE_NAMES: At = ("devices", EVERY, "(name)")
 
 
 def contradictions(network: Network) -> Iterator[Finding]:
@@ -26,15 +28,17 @@ def contradictions(network: Network) -> Iterator[Finding]:
     yield from _demands(network)
     yield from trust_findings(network)
     yield from _modules(network)
+    yield from device_findings(network)
     yield from _policies(network)
 
 
 def oddities(network: Network) -> Iterator[Finding]:
     """What fits, but is probably not meant."""
     modules = {link.module for link in network.links}
-    for name in network.modules:
-        if name not in modules:
-            yield Finding(("modules", name), f"no link has modules of kind {name!r}", "use it, or drop it")
+    for part in ("modules", "devices"):
+        for name in getattr(network, part):
+            if name not in modules:
+                yield Finding((part, name), f"no link has modules of kind {name!r}", "use it, or drop it")
     linked = {end for link in network.links for end in link.ends}
     for number, site in enumerate(network.sites):
         if site.id not in linked and len(network.sites) > 1:
@@ -66,10 +70,10 @@ def _links(network: Network) -> Iterator[Finding]:
                 yield Finding((*ends, end), f"there is no site {site!r}", right, (SITE_IDS,))
         if link.ends[0] == link.ends[1]:
             yield Finding(ends, "the link joins a site with itself", "name two different sites")
-        if link.module not in network.modules:
-            right = nearest(link.module, network.modules, "known")
+        if link.module not in network.modules and link.module not in network.devices:
+            right = nearest(link.module, [*network.modules, *network.devices], "known")
             what = f"there is no module {link.module!r}"
-            yield Finding(("links", number, "module"), what, right, (MODULE_NAMES,))
+            yield Finding(("links", number, "module"), what, right, (MODULE_NAMES, DEVICE_NAMES))
         yield from _medium(number, link)
 
 

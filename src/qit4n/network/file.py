@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from qit4n.errors import NetworkFileError, UnknownNetworkError
 from qit4n.network import yamltext
 from qit4n.network.consistency import contradictions, oddities
+from qit4n.network.devices import located
 from qit4n.network.explain import explain
 from qit4n.network.finding import Finding
 from qit4n.network.mend import mended
@@ -72,12 +73,12 @@ def _example(name: str) -> tuple[str, str]:
 
 
 def load(name: str) -> Network:
-    """The network of a file or example.
+    """The network of a file or example; the files of its devices as absolute paths.
 
     Raises:
         NetworkFileError: with one line per problem.
     """
-    return parse(*read(name))
+    return located(parse(*read(name)), Path(name).parent)
 
 
 def parse(text: str, name: str) -> Network:

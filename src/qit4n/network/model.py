@@ -92,6 +92,36 @@ class Module(Part, frozen=True, kw_only=True):
     ] = 200_000
 
 
+File = Annotated[
+    str,
+    Meta(min_length=1, description="PEM file; a relative path starts at the network file", examples=["box/cert.pem"]),
+]
+
+
+class DeviceEnd(Part, frozen=True, kw_only=True):
+    """How one site reaches its end of a device: as a secure application entity (SAE) of the device's interface."""
+
+    kme: Annotated[
+        str,
+        Meta(
+            pattern=r"^https://[^\s/?#@]+/?$(?!\n)",
+            description="base URL of the device's key manager at this site",
+            examples=["https://kme-a.example:443"],
+        ),
+    ]
+    sae: Annotated[str, Meta(min_length=1, max_length=256, description="SAE ID under which the device knows this site")]
+    cert: File
+    key: File
+    ca: File
+
+
+class Device(Part, frozen=True, kw_only=True):
+    """Devices of a vendor, in the place of emulated modules: finished key over a standard interface (Kq-1)."""
+
+    interface: Annotated[Literal["etsi-014"], Meta(description="ETSI GS QKD 014")]
+    ends: Annotated[dict[Identifier, DeviceEnd], Meta(description="by site id: the two ends of each link, at least")]
+
+
 class Eavesdropper(Part, frozen=True, kw_only=True):
     """An intercept-resend attack on a share of the pulses of an emulated quantum channel."""
 
@@ -108,7 +138,7 @@ class Link(Part, frozen=True, kw_only=True):
         tuple[Identifier, Identifier], Meta(description="two site ids, the transmitter first", examples=[["A", "B"]])
     ]
     medium: Medium
-    module: Annotated[str, Meta(description="a name from 'modules'")]
+    module: Annotated[str, Meta(description="a name from 'modules' or 'devices'")]
     eavesdropper: Eavesdropper | None = None
 
 
@@ -215,6 +245,7 @@ class Network(Part, frozen=True, kw_only=True):
     notes: str = ""
     sites: Annotated[tuple[Site, ...], Meta(min_length=1)]
     modules: dict[Identifier, Module] = {}
+    devices: dict[Identifier, Device] = {}
     links: tuple[Link, ...] = ()
     applications: tuple[Application, ...] = ()
     demands: tuple[Demand, ...] = ()
@@ -231,6 +262,10 @@ class Network(Part, frozen=True, kw_only=True):
     def link(self, link_id: str) -> Link:
         """The link with this id."""
         return next(link for link in self.links if link.id == link_id)
+
+    def device_of(self, link: Link) -> Device | None:
+        """The device behind a link, or None: its modules are emulated."""
+        return self.devices.get(link.module)
 
     def application(self, application_id: str) -> Application | None:
         """The application with this id, or None."""

@@ -31,7 +31,8 @@ class ControllerProcess:
         self._network = network
         self._clock = SystemClock()
         self._credentials = Credentials(state / "controller")
-        predictions = {link.id: predict(network, link) for link in network.links}
+        emulated = (link for link in network.links if network.device_of(link) is None)
+        predictions = {link.id: predict(network, link) for link in emulated}
         self._controller = Controller(
             network,
             {link: Prediction(one.secret_rate_bps, one.qber) for link, one in predictions.items()},

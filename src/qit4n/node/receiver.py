@@ -6,8 +6,9 @@ from qit4n.adapters.frames import Frames
 from qit4n.adapters.system import system_entropy
 from qit4n.errors import ProtocolError
 from qit4n.network.model import Link, Network
+from qit4n.node.emulated import EmulatedDriver
 from qit4n.node.journal import Journal
-from qit4n.node.modules import Deliver, ModuleDriver
+from qit4n.node.modules import Deliver
 from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.tasks import first_of
 from qit4n.quantum.distillation import messages
@@ -20,7 +21,7 @@ QUIET_LIMIT_S = 3.0
 CHANNELS = ("classical", "quantum")
 
 
-class ReceiverDriver(ModuleDriver):
+class ReceiverDriver(EmulatedDriver):
     """The receiver's end of a link. It waits for both channels."""
 
     role = "receiver"

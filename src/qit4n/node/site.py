@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qit4n.adapters import kmeserver, tls
 from qit4n.adapters.credentials import Credentials
+from qit4n.adapters.device014 import Device014
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
 from qit4n.adapters.sealedstore import SealedStore
@@ -19,7 +20,9 @@ from qit4n.interfaces.doors import Doors
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.keys.store import Write, position_of
-from qit4n.network.model import Network
+from qit4n.network.model import Link, Network
+from qit4n.node.devicemaster import DeviceMaster
+from qit4n.node.deviceslave import DeviceSlave
 from qit4n.node.journal import Journal
 from qit4n.node.listener import listening
 from qit4n.node.modules import ModuleDriver
@@ -48,6 +51,7 @@ class SiteProcess:
         """Load ``store``, which this process owns, and the certificates of the site; bind nothing yet."""
         self._network = network
         self._site = site
+        self._state = state
         self._directory = state / "sites" / site
         self._clock = SystemClock()
         self._started_at = self._clock.now()
@@ -109,15 +113,18 @@ class SiteProcess:
             self._store.close()
 
     def _drivers(self) -> dict[str, ModuleDriver]:
-        drivers: dict[str, ModuleDriver] = {}
-        for link in self._network.links_of(self._site):
-            keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")
-            common = (self._network, link, keys, self._journal, self._deliver)
-            if link.ends[0] == self._site:
-                drivers[link.id] = TransmitterDriver(*common, self._credentials)
-            else:
-                drivers[link.id] = ReceiverDriver(*common)
-        return drivers
+        return {link.id: self._driver(link) for link in self._network.links_of(self._site)}
+
+    def _driver(self, link: Link) -> ModuleDriver:
+        first, far = link.ends[0] == self._site, link.ends[link.ends[0] == self._site]
+        device = self._network.device_of(link)
+        if device is not None:
+            own = Device014(device.ends[self._site], device.ends[far].sae, self._state)
+            with_device = (self._network, link, own, self._deliver, self._site)
+            return DeviceMaster(*with_device, self._credentials) if first else DeviceSlave(*with_device)
+        keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")
+        emulated = (self._network, link, keys, self._journal, self._deliver)
+        return TransmitterDriver(*emulated, self._credentials) if first else ReceiverDriver(*emulated)
 
     # inputs of the key manager
 

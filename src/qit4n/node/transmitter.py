@@ -3,13 +3,13 @@
 import asyncio
 
 from qit4n.adapters.credentials import Credentials
-from qit4n.adapters.frames import Frames, Hello
+from qit4n.adapters.frames import Frames
 from qit4n.adapters.system import system_entropy
 from qit4n.network.model import Link, Network
+from qit4n.node.emulated import EmulatedDriver
 from qit4n.node.journal import Journal
-from qit4n.node.modules import Deliver, ModuleDriver
+from qit4n.node.modules import Deliver
 from qit4n.node.onetimekeys import OneTimeKeys
-from qit4n.node.peers import connect
 from qit4n.node.tasks import first_of
 from qit4n.physics.bbm92 import BBM92
 from qit4n.quantum.distillation import messages
@@ -18,7 +18,7 @@ from qit4n.quantum.emulated.eavesdropper import InterceptResend
 from qit4n.quantum.emulated.light import Light
 from qit4n.quantum.emulated.pairs import EmulatedPairs
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
-from qit4n.refpoints import Message, kq2
+from qit4n.refpoints import kq2
 
 Source = EmulatedTransmitter | EmulatedPairs
 
@@ -66,7 +66,7 @@ class Pace:
         return speed
 
 
-class TransmitterDriver(ModuleDriver):
+class TransmitterDriver(EmulatedDriver):
     """The transmitter's end of a link. It opens both channels."""
 
     role = "transmitter"
@@ -97,19 +97,12 @@ class TransmitterDriver(ModuleDriver):
         else:
             self._may_run.clear()
 
-    async def _connect(self, purpose: str, session_id: str) -> Frames[Message]:
-        receiver = self.link.ends[1]
-        hello = Hello(purpose=purpose, link=self.link.id, session=session_id)
-        port = self.network.key_manager_port(receiver)
-        return await connect(
-            self.network.site(receiver).host, port, self._credentials, role="site", name=receiver, hello=hello
-        )
-
     async def hold_session(self) -> None:
         """Open both channels, fire and distil until one of them closes."""
         session_id = system_entropy(16).hex()
-        classical = (await self._connect("classical", session_id)).retype(messages.ClassicalMessage)
-        quantum = (await self._connect("quantum", session_id)).retype(Light)
+        opened = await self.open_channel(self._credentials, "classical", session_id)
+        classical = opened.retype(messages.ClassicalMessage)
+        quantum = (await self.open_channel(self._credentials, "quantum", session_id)).retype(Light)
         self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
         emulator = self._emulator()
         machine = TransmitterSession(self.settings(), system_entropy, self.keys.listed(), emulator.prepared)

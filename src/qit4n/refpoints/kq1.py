@@ -1,5 +1,7 @@
 """Kq-1: QKD module to key management agent; QKD-keys and their metadata (ITU-T Y.3802, Q.4162)."""
 
+from msgspec import structs
+
 from qit4n.refpoints import Message, Sensitive
 
 
@@ -52,8 +54,29 @@ class SecurityAccount(Message, frozen=True, kw_only=True):
         return self.errors_key_basis / self.sifted_bits if self.sifted_bits else 0.0
 
 
+class DeviceAccount(Message, frozen=True, kw_only=True):
+    """A block that came finished from a device: its security is the device's claim, and no epsilon of ours.
+
+    Attributes:
+        interface: the standard over which it came.
+        device: where it came from at this end.
+        keys: how many keys of the device make the block.
+        duration_s: time since the block before, by the clock.
+    """
+
+    interface: str
+    device: str
+    keys: int
+    key_bits: int
+    duration_s: float
+
+
 class LinkAccount(Message, frozen=True, kw_only=True):
-    """What is claimed of all key of a link since its pools began: sums over its blocks, and the last block."""
+    """What is claimed of all key of a link since its pools began: sums over its blocks, and the last block.
+
+    The epsilons bound the blocks that were distilled here; nothing is claimed of the ``device_bits`` in
+    ``device_blocks`` that came finished from a device, which are in no other sum.
+    """
 
     blocks: int = 0
     duration_s: float = 0.0
@@ -66,27 +89,31 @@ class LinkAccount(Message, frozen=True, kw_only=True):
     epsilon_secrecy: float = 0.0
     epsilon_correctness: float = 0.0
     epsilon_authentication: float = 0.0
-    last: SecurityAccount | None = None
+    device_blocks: int = 0
+    device_bits: int = 0
+    last: SecurityAccount | DeviceAccount | None = None
 
     @property
     def epsilon(self) -> float:
-        """Bound on the distance of all key of the link from ideal key."""
+        """Bound on the distance of all key distilled here from ideal key."""
         return self.epsilon_secrecy + self.epsilon_correctness + self.epsilon_authentication
 
-    def plus(self, block: SecurityAccount) -> "LinkAccount":
+    def plus(self, block: SecurityAccount | DeviceAccount) -> "LinkAccount":
         """The account with one more block."""
-        sums = {
-            name: getattr(self, name) + getattr(block, name)
-            for name in self.__struct_fields__
-            if name not in {"blocks", "last"}
-        }
-        return LinkAccount(blocks=self.blocks + 1, last=block, **sums)
+        if isinstance(block, DeviceAccount):
+            bits = self.device_bits + block.key_bits
+            return structs.replace(self, device_blocks=self.device_blocks + 1, device_bits=bits, last=block)
+        sums = {name: getattr(self, name) + getattr(block, name) for name in SUMS}
+        return structs.replace(self, blocks=self.blocks + 1, last=block, **sums)
+
+
+SUMS = tuple(name for name in LinkAccount.__struct_fields__ if name in SecurityAccount.__struct_fields__)
 
 
 class QKDKey(Sensitive, frozen=True, kw_only=True):
-    """One distilled block, as a pair of QKD modules outputs it: the same at both ends of the link."""
+    """One finished block, as a pair of QKD modules outputs it: the same at both ends of the link."""
 
     link: str
     block: int
     material: bytes
-    account: SecurityAccount
+    account: SecurityAccount | DeviceAccount

@@ -7,8 +7,8 @@ class ModuleState(Message, frozen=True, kw_only=True):
     """A QKD module's view of its link, sent after each block and on each change.
 
     ``state`` is ``"starting"``, ``"running"``, ``"resting"`` (stock full), ``"no-key"`` (blocks fail; see
-    ``reason``) or ``"down"`` (no contact with the other end). ``secret_rate_bps`` is per emulated second, over
-    the last blocks; ``qber`` is that of the last block (0..1).
+    ``reason``) or ``"down"`` (no contact with the other end, or with the device). ``secret_rate_bps`` is per emulated
+    second, with a device per second, over the last blocks; ``qber`` is that of the last block (0..1).
     """
 
     link: str

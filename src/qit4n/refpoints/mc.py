@@ -33,20 +33,24 @@ class Alarm(Message, frozen=True, kw_only=True):
 
 
 class LinkStatus(Message, frozen=True, kw_only=True):
-    """A link: stock in bits (both directions), rate per emulated second, QBER 0..1, blocks, state."""
+    """A link: stock in bits (both directions), rate per emulated second, QBER 0..1, blocks, state.
+
+    Behind a link with a ``device`` nothing is predicted, no QBER is known, and the rate is by the clock.
+    """
 
     link: str
     ends: tuple[str, str]
     state: str
     stock_bits: int
     secret_rate_bps: float
-    predicted_rate_bps: float
-    qber: float
-    predicted_qber: float
+    predicted_rate_bps: float | None
+    qber: float | None
+    predicted_qber: float | None
     blocks: int
     failed_blocks: int
-    emulation_speed: float
+    emulation_speed: float | None
     detail: str = ""
+    device: str = ""
 
 
 class PoolStatus(Message, frozen=True, kw_only=True):

@@ -248,6 +248,7 @@ def test_the_examples_are_what_was_published():
         "record-links",
         "entangled-pair",
         "trusted-ring",
+        "vendor-device",
     }
     secoqc, backbone = load("secoqc"), load("beijing-shanghai")
     assert (len(secoqc.sites), len(secoqc.links), len(secoqc.demands)) == (6, 8, 15)

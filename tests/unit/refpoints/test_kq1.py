@@ -54,3 +54,14 @@ def test_an_account_survives_the_store():
     """Written and read again it is the same."""
     total = kq1.LinkAccount().plus(BLOCK)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(total), type=kq1.LinkAccount) == total
+
+
+def test_key_of_a_device_is_counted_apart_and_given_no_epsilon():
+    """The epsilons and sums stay those of what was distilled; the device's bits are in none of them."""
+    device = kq1.DeviceAccount(interface="i", device="https://box", keys=2, key_bits=512, duration_s=1.0)
+    distilled = kq1.LinkAccount().plus(BLOCK)
+    total = distilled.plus(device).plus(device)
+    assert (total.device_blocks, total.device_bits, total.last) == (2, 1024, device)
+    assert (total.blocks, total.key_bits, total.epsilon) == (1, BLOCK.key_bits, BLOCK.epsilon)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(total), type=kq1.LinkAccount) == total
+    assert total.plus(BLOCK).last == BLOCK
