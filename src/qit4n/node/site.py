@@ -149,8 +149,9 @@ class SiteProcess:
     def ask(self, request: ak.Request, reply: Callable[[ak.Reply], None]) -> None:
         """Ak: ask the key manager; ``reply`` is called once, when the answer is durable."""
         number = next(self._numbers)
-        self._requests[number] = reply
-        self._submit(self._manager.request(number, request, self._clock.now()))
+        step = self._manager.request(number, request, self._clock.now())
+        self._requests[number] = reply  # only now: if the key manager raised, nobody would ever answer
+        self._submit(step)
 
     async def _timer(self) -> None:
         while True:
@@ -184,8 +185,10 @@ class SiteProcess:
             await asyncio.to_thread(self._mark.sync)
 
     async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
-        if identity.role != "site" or identity.id not in self._peers:
-            raise CertificateError(f"{identity.role} {identity.id} may not connect to site {self._site}")
+        if (identity.network, identity.role) != (self._network.name, "site") or identity.id not in self._peers:
+            raise CertificateError(
+                f"{identity.role} {identity.id} of network {identity.network} may not connect to site {self._site}"
+            )
         if hello.purpose == "kx":
             await self._serve_peer(identity.id, frames.retype(kx.KxMessage))
         elif hello.link in self._modules:
