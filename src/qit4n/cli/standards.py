@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -200,11 +201,12 @@ def trace_(
 def export(
     folder: Annotated[Path, typer.Argument(help="where to write; made if absent")],
     format_: Annotated[str, typer.Option("--format", help="csv, json, skos, markdown or html")] = "csv",
-    source: Annotated[Path | None, typer.Option("--from", help="tables of your own")] = None,
+    own: Annotated[Path | None, typer.Option("--from", help="tables of your own")] = None,
+    source: Source = Path(),
 ) -> None:
     """Write the tables: CSV to edit and load again with --folder, or another form to read."""
-    desk = tables.load(source)
-    makers = {"csv": _csv, "json": _json, "skos": _skos, "markdown": _markdown, "html": _html}
+    desk = tables.load(own)
+    makers = {"csv": _csv, "json": _json, "skos": _skos, "markdown": _markdown, "html": partial(_html, source)}
     if format_ not in makers:
         raise StandardsDataError(f"--format {format_}: one of {', '.join(makers)}")
     try:
@@ -231,8 +233,9 @@ def _skos(desk: Desk) -> dict[str, str]:
     return {"terms.jsonld": formats.to_skos(desk)}
 
 
-def _html(desk: Desk) -> dict[str, str]:
-    return {"desk.html": pages.page(desk)}
+def _html(source: Path, desk: Desk) -> dict[str, str]:
+    places = trace.places(source) if (source / "src" / "qit4n").is_dir() else ()
+    return {"desk.html": pages.page(desk, places)}
 
 
 def _markdown(desk: Desk) -> dict[str, str]:

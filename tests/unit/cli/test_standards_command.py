@@ -72,6 +72,15 @@ def test_what_is_exported_is_never_written_over(capsys, tmp_path, kind):
     assert "is there already" in capsys.readouterr().err
 
 
+def test_the_page_leads_from_a_cell_to_code_and_tests(capsys, tmp_path):
+    """The cell of protocols at ETSI links to 014; there the clause stands with a file and a test."""
+    run_quietly(f"standards export {tmp_path}/out --format html")
+    text = (tmp_path / "out" / "desk.html").read_text()
+    assert '<a href="#014">014</a>' in text
+    assert 'id="014"' in text
+    assert "test_014_6_4_a_batch_with_one_wrong_id_consumes_nothing" in text
+
+
 def test_a_changed_table_changes_the_answer(capsys, tmp_path):
     """A document more in one's own folder closes a gap."""
     run_quietly(f"standards export {tmp_path}/own")
