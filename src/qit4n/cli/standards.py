@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -206,7 +206,13 @@ def export(
 ) -> None:
     """Write the tables: CSV to edit and load again with --folder, or another form to read."""
     desk = tables.load(own)
-    makers = {"csv": _csv, "json": _json, "skos": _skos, "markdown": _markdown, "html": partial(_html, source)}
+    makers: dict[str, Callable[[Desk], dict[str, str]]] = {
+        "csv": _csv,
+        "json": _json,
+        "skos": _skos,
+        "markdown": _markdown,
+        "html": partial(_html, source),
+    }
     if format_ not in makers:
         raise StandardsDataError(f"--format {format_}: one of {', '.join(makers)}")
     try:
