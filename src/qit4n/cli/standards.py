@@ -28,6 +28,7 @@ STYLES = {"done": "green", "closed": "green", "ongoing": "yellow", "under way": 
 def show(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """A table that fits the terminal; words are wrapped, never cut."""
     table = Table(*head, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(f"[{STYLES[cell]}]{cell}[/]" if cell in STYLES else cell.replace("[", r"\[") for cell in row))
     Console().print(table)
@@ -39,9 +40,18 @@ def tell(value: Any) -> None:
 
 
 @app.command("matrix")
-def matrix_(folder: Folder = None, json_: Json = False) -> None:
+def matrix_(
+    folder: Folder = None,
+    json_: Json = False,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="with the columns of the record, and what became of them")
+    ] = False,
+) -> None:
     """Topic by body: what is published, in hand, or was searched for and not found."""
     desk = tables.load(folder)
+    if columns:
+        _columns(desk, json_=json_)
+        return
     found = matrix.entries(desk)
     if json_:
         tell(found)
@@ -52,6 +62,27 @@ def matrix_(folder: Folder = None, json_: Json = False) -> None:
         ("topic", "body", "state", "documents"),
         ((one.topic, one.body, one.status, _documents(one.items)) for one in rows),
     )
+
+
+def _columns(desk: Desk, *, json_: bool) -> None:
+    """Who worked on a topic in 2019, what it is good for, and what there is today of each kind of document."""
+    states = {(gap.topic, gap.aspect): gap.state for gap in matrix.changes(desk)}
+    rows = []
+    for topic in desk.topics:
+        cells = [cell for cell in desk.cells if cell.topic == topic.id]
+        if cells:
+            work = dict.fromkeys(
+                cell.body for cell in cells if cell.aspect == "current-work" and cell.status == "ongoing"
+            )
+            benefit = "; ".join(cell.value for cell in cells if cell.aspect == "potential-benefit")
+            rows.append(
+                (topic.id, ", ".join(work), benefit, *(states.get((topic.id, one), "") for one in matrix.RECORD))
+            )
+    head = ("topic", "work in 2019", "benefit", *matrix.RECORD)
+    if json_:
+        tell([dict(zip(head, row, strict=True)) for row in rows])
+        return
+    show(head, rows)
 
 
 @app.command()

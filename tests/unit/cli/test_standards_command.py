@@ -11,6 +11,7 @@ from qit4n.cli.main import run
     ("arguments", "told"),
     [
         ("standards matrix", "qkdn-operation"),
+        ("standards matrix --columns", "quantum-metrology"),
         ("standards gaps", "qkdn-sustainability"),
         ("standards overlaps", "ITU-T specifies the"),
         ("standards diff", "gaps in 2019:"),
