@@ -56,6 +56,14 @@ class KeyNet:
                 self.do(site, self.managers[site].connected(other, self.now))
                 self.do(other, self.managers[other].connected(site, self.now))
 
+    def lose(self, one, other):
+        """The connections between two sites break, with everything on their wires, and open again."""
+        for pair in ((one, other), (other, one)):
+            self.queues.pop(pair, None)
+            self.do(pair[0], self.managers[pair[0]].disconnected(pair[1]))
+        for pair in ((one, other), (other, one)):
+            self.do(pair[0], self.managers[pair[0]].connected(pair[1], self.now))
+
     def do(self, site, step: Step):
         """Commit, then act."""
         self.stores[site].commit(step.writes)

@@ -1,14 +1,16 @@
 """Key streams of two key managers: the same chunks by index, whatever happens between them."""
 
+import random
+
 import pytest
-from msgspec.structs import replace
 
 from qit4n.keys.store import StreamChunkRecord, StreamRecord
-from qit4n.network.model import Application, Demand, Policies
-from qit4n.refpoints import ak, kx
+from qit4n.network.model import Policies
+from qit4n.refpoints import ak
 from qit4n.refpoints.ak import StreamStatus
 
 ENDS = ("app-a", "app-d")
+WAYS = (("A", "B", "C", "D"), ("D", "C", "B", "A"))
 
 
 class Streams:
@@ -74,7 +76,7 @@ def make(keynet):
         net = keynet(keynet.chain(policies=policies), seed)
         for _ in range(produce):
             net.produce()
-        net.order(("A", "B", "C", "D"), ("D", "C", "B", "A"))
+        net.order(*WAYS)
         return Streams(net)
 
     return made
@@ -97,3 +99,55 @@ def test_both_ends_get_equal_chunks_by_index_whoever_opens_and_asks_first(stream
         assert streams.get(other, stream, index).status is StreamStatus.SUCCESS
     assert streams.equal() == 6
     assert [streams.records(site) for site in "AD"] == [(1, 0), (1, 0)]
+
+
+def disturb(net, kind, dice):
+    """Messages come late or not at all, connections break, processes are killed."""
+    site = dice.choice("AD")
+    if kind == "deliver":
+        for _ in range(dice.randrange(6)):
+            net.deliver_one()
+    elif kind == "tick":
+        net.now += 0.3
+        for name, manager in net.managers.items():
+            net.do(name, manager.timer(net.now))
+    elif kind == "crash":
+        net.crash(site)
+    elif kind == "lose":
+        net.lose(site, dice.choice("BC") if dice.random() < 0.2 else {"A": "D", "D": "A"}[site])
+
+
+def random_history(streams, stream, dice, steps=120):
+    """Both ends ask for any index meanwhile; then all is well again."""
+    net, asked = streams.net, {}
+    for _ in range(steps):
+        kind = dice.choice(("get",) * 12 + ("deliver",) * 8 + ("tick",) * 4 + ("crash", "lose"))
+        disturb(net, kind, dice)
+        if kind == "get":
+            end = dice.choice(ENDS)
+            request = ak.GetChunk(application=end, stream=stream, index=dice.choice((None, dice.randrange(30))))
+            asked[streams.ask(request)] = end
+    net.settle()
+    net.order(*WAYS)
+    for _ in range(8):
+        net.produce()
+    for _ in range(30):
+        net.tick(0.3)
+    for number, end in asked.items():
+        reply = net.answers.get(number)
+        if reply is not None and reply.status is StreamStatus.SUCCESS:
+            assert reply.index not in streams.got[end], f"{end} got chunk {reply.index} twice"
+            streams.got[end][reply.index] = reply.chunk
+
+
+@pytest.mark.parametrize("seed", range(600))
+def test_chunks_are_equal_by_index_under_loss_restart_and_both_ends_asking_at_once(make, seed):
+    """Whatever is lost, no chunk is given twice and no two ends differ at an index; afterwards the stream goes on."""
+    streams = make(seed=seed, policies=Policies(max_keys_per_request=64))
+    stream = streams.pair(ENDS[seed % 2], timeout=3000)
+    dice = random.Random(seed)
+    random_history(streams, stream, dice)
+    for index in range(40, 44):
+        for end in ENDS if seed % 3 else ENDS[::-1]:
+            assert streams.get(end, stream, index).status is StreamStatus.SUCCESS
+    assert streams.equal() >= 4

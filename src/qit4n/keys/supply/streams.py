@@ -73,8 +73,8 @@ class KeyStreams:
         return self._supply.load(streams, chunks)
 
     @property
-    def open_streams(self) -> tuple[Stream, ...]:
-        """Those that this site leads."""
+    def led(self) -> tuple[Stream, ...]:
+        """The streams that this site leads."""
         return tuple(stream for stream in self._supply.streams.values() if stream.leads)
 
     # Ak
