@@ -78,6 +78,7 @@ class StreamOpening:
         if leader == self._supply.site:
             verdict, step = self._admit(stream, request.application, request.peer, request.qos, now)
             step.actions.append(verdict.answer(number))
+            step.extend(self._cut_for(stream, now))
             return step
         if known:
             return Step(actions=[_in_use(stream).answer(number)])
@@ -109,7 +110,6 @@ class StreamOpening:
         step = Step([known.kept()]).tell("opened", known.subject(), 0, application, peer)
         if application in known.own and not known.local:
             step.actions.append(Send(known.peer, kx.StreamEnd(stream=known.name, open=True)))
-        step.extend(self._supply.extend(known, now))
         return Verdict(StreamStatus.SUCCESS, known.name, known.qos), step
 
     def _begin(self, stream: bytes, application: str, peer: str, asked: StreamQoS, now: float) -> tuple[Verdict, Step]:
@@ -161,7 +161,13 @@ class StreamOpening:
             stream=verdict.stream or message.stream, status=verdict.status, qos=verdict.qos, text=verdict.text
         )
         step.actions.append(Send(peer, reply))
+        step.extend(self._cut_for(message.stream, now))
         return step
+
+    def _cut_for(self, stream: bytes, now: float) -> Step:
+        """What the first end waits for, now that both are open; after the other site was told so."""
+        known = self._supply.streams.get(stream)
+        return self._supply.extend(known, now) if known else Step()
 
     # the other site
 

@@ -1,6 +1,6 @@
 """Key streams at Ak: OPEN_CONNECT, GET_KEY and CLOSE of ETSI GS QKD 004 V2.1.1.
 
-Decisions where the document leaves room, or its text was not at hand (``tests/conformance/test_etsi004.py``):
+Decisions where the document leaves room, or its text was not at hand (``tests/simulation/test_etsi004.py``):
 
 - An end is open from OPEN_CONNECT until CLOSE, also over a lost connection and a restart of the key manager. Opening
   it again, or an id in use by others, is status 5. The second application may ask only for what the stream has, else 7.
@@ -32,6 +32,7 @@ from qit4n.refpoints import ak, kx
 from qit4n.refpoints.ak import StreamStatus
 
 WINDOW = 128
+MOST_UINT32 = 2**32 - 1
 AGREEMENT_LIMIT_S = 10.0
 JSON = msgspec.json.Encoder()
 
@@ -157,14 +158,16 @@ class KeyStreams:
 
     def _give(self, one: Getting, stream: Stream, now: float) -> Step:
         chunk, room = stream.chunks[one.index], one.request.metadata_size
-        metadata = JSON.encode({"age": max(0, int(1000 * (now - chunk.made_at))), "hops": chunk.hops}).decode()
-        if room is not None and room < len(metadata):
-            reply = self._fail(one, StreamStatus.METADATA_TOO_SMALL, f"metadata has {len(metadata)} bytes")
-            return Step(actions=[Answer(one.number, msgspec.structs.replace(reply.reply, metadata_size=len(metadata)))])
+        needed = len(_metadata(MOST_UINT32, chunk.hops))  # age grows: what is enough now shall be enough later
+        if room is not None and room < needed:
+            self._access.give_back(one.request.application, one.bits)
+            text = f"metadata may have {needed} bytes"
+            small = StreamStatus.METADATA_TOO_SMALL
+            reply = ak.SuppliedChunk(status=small, index=one.index, metadata_size=needed, text=text)
+            return Step(actions=[Answer(one.number, reply)])
         value, step = stream.give(one.index, one.request.application)
         step.extend(self._supply.room_again(stream))
-        if room is None:
-            metadata = ""
+        metadata = "" if room is None else _metadata(int(1000 * (now - chunk.made_at)), chunk.hops)
         supplied = ak.SuppliedChunk(
             status=StreamStatus.SUCCESS, index=one.index, chunk=value, metadata=metadata, metadata_size=len(metadata)
         )
@@ -298,6 +301,11 @@ class KeyStreams:
             if stream.id in self._supply.streams and now - (stream.ended_at or now) > ttl:
                 step.extend(self._supply.erase(stream))
         return step
+
+
+def _metadata(age_ms: int, hops: int) -> str:
+    """Of a chunk (004 Table 3): its age in milliseconds and over how many links it went."""
+    return JSON.encode({"age": min(max(0, age_ms), MOST_UINT32), "hops": hops}).decode()
 
 
 def _failed(request: ak.GetChunk | ak.CloseStream, status: StreamStatus, text: str, index: int = 0) -> ak.StreamReply:
