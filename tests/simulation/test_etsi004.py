@@ -315,7 +315,12 @@ def test_max_bps_is_kept(wire):
 def test_limits_of_an_application_hold_for_streams_too(wire, keynet):
     """A chunk counts for the quota of the application that gets it, a failed call does not; requests are counted."""
     wire = wire(Policies(limits=Limits(key_bits_per_day=600)))
-    stream = wire.pair(timeout=400)
+    stream = wire.open(timeout=400)["key_stream_id"]
+    for _ in range(3):
+        assert wire.get("app-a", stream, 0)["status"] == 3
+    assert wire.open("app-d", "app-a", stream)["status"] == 0
+    for _ in range(3):
+        assert wire.get("app-a", stream, 0, metadata={"metadata_size": 1})["status"] == 8
     assert wire.get("app-a", stream, 0)["status"] == 0
     assert wire.get("app-a", stream, 0)["status"] == 2
     assert wire.get("app-a", stream, 1)["status"] == 0
