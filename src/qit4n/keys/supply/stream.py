@@ -7,12 +7,16 @@ bytes, so that an id that is used again later is another stream.
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from qit4n.keys.step import Step
 from qit4n.keys.store import Erase, Put, StreamChunkRecord, StreamRecord
 from qit4n.refpoints import ak
 
 ID_BYTES = 16
 NAME_BYTES = 24
+MOST_UINT32 = 2**32 - 1
+JSON = msgspec.json.Encoder()
 
 
 @dataclass
@@ -28,6 +32,11 @@ class Chunk:
     def __repr__(self) -> str:
         """Without the value."""
         return f"Chunk(<{len(self.value)} bytes>, {self.waiting})"
+
+    def metadata(self, now: float) -> str:
+        """As JSON (004 Table 3): its age in milliseconds, and over how many links it went."""
+        age_ms = int(min(max(0.0, 1000 * (now - self.made_at)), MOST_UINT32))
+        return JSON.encode({"age": age_ms, "hops": self.hops}).decode()
 
 
 @dataclass
@@ -146,6 +155,20 @@ class Stream:
         size = len(self.chunks[index].value)
         return self.forget(index).tell("expired", self.subject(index), size, note=why)
 
+    def expire(self, now: float) -> Step:
+        """Destroy the chunks whose time is over; they lie in the order of their age."""
+        step = Step()
+        for index, chunk in list(self.chunks.items()):
+            if now - chunk.held_at <= self.qos.ttl:
+                break
+            step.extend(self.destroy(index, "nobody got it within its TTL"))
+        return step
+
+    def may_have_given(self, number: int) -> bool:
+        """Whether a chunk from ``number`` on is not here any more."""
+        left = range(number, self.number)
+        return len(left) > len(self.chunks) or any(index not in self.chunks for index in left)
+
     def drop_copies_of(self, application: str) -> Step:
         """An application has closed its end: what waits for it alone is erased."""
         step = Step()
@@ -154,6 +177,12 @@ class Stream:
                 chunk.waiting.remove(application)
                 step.extend(Step([self._kept_chunk(index)]) if chunk.waiting else self.destroy(index, "closed"))
         return step
+
+    def take(self, record: StreamChunkRecord) -> None:
+        """Take a chunk of the store."""
+        self.chunks[record.index] = Chunk(
+            bytearray(record.value), list(record.waiting), record.held_at, record.made_at, record.hops
+        )
 
     def end(self, now: float | None) -> None:
         """The stream grows no more."""

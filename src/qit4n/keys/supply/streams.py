@@ -13,11 +13,10 @@ Decisions where the document leaves room, or its text was not at hand (``tests/s
 - Each chunk counts as key of the application that gets it, by the limits of the network file.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-
-import msgspec
 
 from qit4n.entropy import Entropy
 from qit4n.keys.directory import Directory
@@ -32,9 +31,7 @@ from qit4n.refpoints import ak, kx
 from qit4n.refpoints.ak import StreamStatus
 
 WINDOW = 128
-MOST_UINT32 = 2**32 - 1
 AGREEMENT_LIMIT_S = 10.0
-JSON = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -158,7 +155,7 @@ class KeyStreams:
 
     def _give(self, one: Getting, stream: Stream, now: float) -> Step:
         chunk, room = stream.chunks[one.index], one.request.metadata_size
-        needed = len(_metadata(MOST_UINT32, chunk.hops))  # age grows: what is enough now shall be enough later
+        needed = len(chunk.metadata(math.inf))  # age grows: what is enough now shall be enough later
         if room is not None and room < needed:
             self._access.give_back(one.request.application, one.bits)
             text = f"metadata may have {needed} bytes"
@@ -167,7 +164,7 @@ class KeyStreams:
             return Step(actions=[Answer(one.number, reply)])
         value, step = stream.give(one.index, one.request.application)
         step.extend(self._supply.room_again(stream))
-        metadata = "" if room is None else _metadata(int(1000 * (now - chunk.made_at)), chunk.hops)
+        metadata = "" if room is None else chunk.metadata(now)
         supplied = ak.SuppliedChunk(
             status=StreamStatus.SUCCESS, index=one.index, chunk=value, metadata=metadata, metadata_size=len(metadata)
         )
@@ -209,10 +206,7 @@ class KeyStreams:
             case kx.WantChunks():
                 step = supply.want_chunks(peer, message, now)
             case kx.StreamShort():
-                stream = supply.find(peer, message.stream)
-                if stream is not None:
-                    stream.short = True
-                step = Step()
+                step = supply.short(peer, message)
             case kx.SupplyChunk():
                 step = supply.supply_chunk(peer, message, now)
             case kx.ChunksHeld():
@@ -229,7 +223,8 @@ class KeyStreams:
         if stream is None:
             return Step()
         if not message.open:
-            return self._supply.other_closed(stream, now)
+            was_open = not stream.leads or not stream.open.issubset(stream.own)
+            return self._supply.other_closed(stream, now) if was_open else Step()
         if stream.leads or stream.ended:
             return Step()
         stream.open.update(stream.applications)
@@ -284,11 +279,7 @@ class KeyStreams:
         return StreamStatus.TIMEOUT, f"no chunk within {stream.qos.timeout} ms"
 
     def _expire(self, stream: Stream, now: float) -> Step:
-        step, ttl = Step(), stream.qos.ttl
-        for index, chunk in list(stream.chunks.items()):
-            if now - chunk.held_at <= ttl:
-                break
-            step.extend(stream.destroy(index, "nobody got it within its TTL"))
+        step, ttl = stream.expire(now), stream.qos.ttl
         waiting = {(one.request.stream, one.request.application) for one in self._getting}
         for application in [one for one in stream.own if one in stream.open]:
             used = stream.used.setdefault(application, now)
@@ -303,12 +294,7 @@ class KeyStreams:
         return step
 
 
-def _metadata(age_ms: int, hops: int) -> str:
-    """Of a chunk (004 Table 3): its age in milliseconds and over how many links it went."""
-    return JSON.encode({"age": min(max(0, age_ms), MOST_UINT32), "hops": hops}).decode()
-
-
 def _failed(request: ak.GetChunk | ak.CloseStream, status: StreamStatus, text: str, index: int = 0) -> ak.StreamReply:
     if isinstance(request, ak.CloseStream):
         return ak.ClosedStream(status=status, text=text)
-    return ak.SuppliedChunk(status=status, index=request.index if index == 0 and request.index else index, text=text)
+    return ak.SuppliedChunk(status=status, index=index or request.index or 0, text=text)

@@ -22,7 +22,7 @@ from qit4n.keys.relay.endtoend import EndToEndPools
 from qit4n.keys.step import Send, Step
 from qit4n.keys.store import Erase, StreamChunkRecord, StreamRecord
 from qit4n.keys.supply.access import Bucket
-from qit4n.keys.supply.stream import ID_BYTES, Chunk, Stream, loaded
+from qit4n.keys.supply.stream import ID_BYTES, Stream, loaded
 from qit4n.network.model import Trust
 from qit4n.refpoints import kx
 
@@ -67,10 +67,8 @@ class StreamSupply:
             found = self.streams.get(bytes.fromhex(held.stream)[:ID_BYTES])
             if found is None or found.name.hex() != held.stream or held.index >= found.number:
                 step.writes.append(Erase(held.kind, held.key))
-                continue
-            found.chunks[held.index] = Chunk(
-                bytearray(held.value), list(held.waiting), held.held_at, held.made_at, held.hops
-            )
+            else:
+                found.take(held)
         return step
 
     def place(self, leader: str, other: str) -> tuple[tuple[str, ...], str, bool]:
@@ -106,9 +104,8 @@ class StreamSupply:
         """An application of this site wants the chunks up to ``index``."""
         if stream.leads:
             return self._want(stream, index, now + limit_s, now)
-        return Step(
-            actions=[Send(stream.peer, kx.WantChunks(stream=stream.name, index=index, limit_ms=int(limit_s * 1000)))]
-        )
+        message = kx.WantChunks(stream=stream.name, index=index, limit_ms=int(limit_s * 1000))
+        return Step(actions=[Send(stream.peer, message)])
 
     def want_chunks(self, peer: str, message: kx.WantChunks, now: float) -> Step:
         """An application at ``peer`` wants the chunks up to an index."""
@@ -201,6 +198,13 @@ class StreamSupply:
         stream.not_before = now + PAUSE_S
         return True
 
+    def short(self, peer: str, message: kx.StreamShort) -> Step:
+        """The leading site has too little key."""
+        stream = self.find(peer, message.stream)
+        if stream is not None:
+            stream.short = True
+        return Step()
+
     def _in_session(self, peer: str, session: int) -> bool:
         return peer in self._agreed and self._sessions.get(peer) == session
 
@@ -284,14 +288,12 @@ class StreamSupply:
         return Step([stream.kept()])
 
     def _agree(self, stream: Stream, number: int, now: float) -> Step:
-        left = range(number, stream.number)
-        may_be_given = len(left) > len(stream.chunks) or any(index not in stream.chunks for index in left)
-        if not stream.confirmed <= number <= stream.number or may_be_given:
+        if not stream.confirmed <= number <= stream.number or stream.may_have_given(number):
             step = self.other_closed(stream, now)
             step.actions.append(Send(stream.peer, kx.StreamEnd(stream=stream.name, open=False)))
             return step
         stream.told = 0
-        step = stream.roll_back(number) if left else Step()
+        step = stream.roll_back(number) if number < stream.number else Step()
         stream.confirmed = number
         step.extend(self.extend(stream, now))
         return step
@@ -303,9 +305,10 @@ class StreamSupply:
         return Step([stream.kept()]) if stream.open else self.erase(stream)
 
     def void_with(self, peer: str) -> Step:
-        """This store is an old copy: what it holds of streams with ``peer`` may have been given."""
+        """This store is an old copy: what it holds of streams with ``peer``, or of this site, may have been given."""
         step = Step()
-        for stream in [one for one in self.streams.values() if one.peer == peer and not one.local]:
+        for stream in [one for one in self.streams.values() if one.peer == peer or one.local]:
             step.extend(self.erase(stream))
-            step.actions.append(Send(peer, kx.StreamEnd(stream=stream.name, open=False)))
+            if not stream.local:
+                step.actions.append(Send(peer, kx.StreamEnd(stream=stream.name, open=False)))
         return step
