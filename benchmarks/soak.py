@@ -108,7 +108,7 @@ def _panel(lines: list[tuple[str, str, list[float]]], *, top: int, unit: str) ->
     yield f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#999"/>'
     for share in (0.5, 1.0):
         y = top + height * (1 - share)
-        yield f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{share * most:.3g} {unit}</text>'
+        yield f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{share * most:.0f} {unit}</text>'
     for place, (name, colour, values) in enumerate(lines):
         step = width / max(1, len(values) - 1)
         points = " ".join(

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -318,3 +319,13 @@ def test_a_lost_connection_refuses_at_once_and_cuts_nothing_more(net):
     net.do("A", net.managers["A"].connected("D", net.now))
     net.settle()
     assert len(net.keys_of(net.get("app-a", "app-d"))) == 1
+
+
+def test_a_demand_that_is_removed_holds_for_copies_that_wait(net):
+    """After a restart with a network file without the demand the waiting copy is not given."""
+    got = net.keys_of(net.get("app-a", "app-d"))
+    left = tuple(one for one in net.network.demands if set(one.between) != {"app-a", "app-d"})
+    net.network = msgspec.structs.replace(net.network, demands=left)
+    net.crash("D")
+    net.settle()
+    assert net.fetch("app-d", "app-a", *got).reason == "not-allowed"

@@ -119,12 +119,13 @@ class Running:
         """Process ids by name, as the supervisor started them: a site, a replica of one, the controller, postgres."""
         found = {}
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            for pid in (task / "children").read_text().split():
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
-                if site := re.search(r" node (\S+) --(?:replica (\d+) )?", words):
-                    found["".join(part for part in site.groups() if part)] = int(pid)
-                elif " controller --" in words or words.split(" ")[0].endswith("/postgres"):
-                    found["controller" if "controller" in words else "postgres"] = int(pid)
+            with contextlib.suppress(OSError):  # threads and processes end while they are listed
+                for pid in (task / "children").read_text().split():
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+                    if site := re.search(r" node (\S+) --(?:replica (\d+) )?", words):
+                        found["".join(part for part in site.groups() if part)] = int(pid)
+                    elif " controller --" in words or words.split(" ")[0].endswith("/postgres"):
+                        found["controller" if "controller" in words else "postgres"] = int(pid)
         return found
 
     def stop(self):

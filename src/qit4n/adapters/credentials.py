@@ -9,6 +9,7 @@ changes nothing.
 import asyncio
 import logging
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Credentials:
         self._list = RevocationList.of(self._path, self._authority)
 
     def admit(self, transport: Any) -> tls.Identity:
-        """Who is at the other end of a connection, which is closed as soon as that certificate is revoked.
+        """Who is at the other end of a connection, which closes when that certificate is revoked or expires.
 
         Raises:
             RevokedError: it is.
@@ -60,16 +61,21 @@ class Credentials:
             self.check()
 
     def check(self) -> None:
-        """Take a new list, if there is one, and close what it forbids; forget connections that are closed."""
+        """Take a new list, if there is one, and close what it forbids or what has expired; forget what is closed."""
         stamp = self._stamp()
         if stamp != self._seen:
             self._seen = stamp
             self._take()
+        now = time.time()
         for transport, identity in tuple(self._open.items()):
             if transport.is_closing():
                 del self._open[transport]
             elif identity.serial in self._list.serials:
                 log.warning("a connection of %s %s is closed: its certificate is revoked", identity.role, identity.id)
+                del self._open[transport]
+                transport.abort()
+            elif identity.expires < now:
+                log.warning("a connection of %s %s is closed: its certificate has expired", identity.role, identity.id)
                 del self._open[transport]
                 transport.abort()
 

@@ -9,6 +9,7 @@ connection on which nothing is asked is closed after ``KEEP_ALIVE_S``.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -28,6 +29,8 @@ KEEP_ALIVE_S = 75.0
 TIMEOUT_S = 15.0
 HANDSHAKE_S = 10.0
 SWEEP_S = 0.5
+MOST_CONNECTIONS = 4096
+MOST_OF_ONE_CALLER = 1024
 REMEMBERED = 8  # requests of which a connection keeps what they mean
 REMEMBERED_BYTES = 512
 FIELDS = (
@@ -69,6 +72,7 @@ class Server:
         self.doors = doors
         self.limits = http1.Limits(body_bytes=etsi014.MAX_BODY_BYTES, request_s=timeout_s, idle_s=KEEP_ALIVE_S)
         self.connections: set[Connection] = set()
+        self._callers = Counter[str]()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -108,9 +112,22 @@ class Server:
         self.connections.add(connection)
         self._empty.clear()
 
+    def full_for(self, caller: str) -> str:
+        """Why one more connection of ``caller`` is too many, else empty; then it is counted."""
+        if len(self.connections) > MOST_CONNECTIONS:
+            return f"{MOST_CONNECTIONS} connections are open"
+        if self._callers[caller] >= MOST_OF_ONE_CALLER:
+            return f"{caller or 'strangers'} have {MOST_OF_ONE_CALLER} connections open"
+        self._callers[caller] += 1
+        return ""
+
     def closed(self, connection: "Connection") -> None:
         """One less."""
         self.connections.discard(connection)
+        if connection.counted is not None:
+            self._callers[connection.counted] -= 1
+            if not self._callers[connection.counted]:
+                del self._callers[connection.counted]
         if not self.connections:
             self._empty.set()
 
@@ -131,6 +148,7 @@ class Connection(http1.Connection):
         super().__init__(server.limits)
         self._server = server
         self._caller = ""
+        self.counted: str | None = None
         self._stranger = KeyRequestError(401, "the connection is not open")
         self._asked: Asked | None = None
         self._remembered: dict[Request, Asked] = {}
@@ -139,6 +157,15 @@ class Connection(http1.Connection):
         """Who is it? Once per connection: to read a certificate costs more than a small request (A1)."""
         super().connection_made(transport)
         self._server.opened(self)
+        self._identify(transport)
+        full = self._server.full_for(self._caller)
+        if full:
+            log.warning("a connection is refused: %s", full)
+            self.abort()
+        else:
+            self.counted = self._caller
+
+    def _identify(self, transport: asyncio.BaseTransport) -> None:
         try:
             identity = self._server.credentials.admit(transport)
         except RevokedError as error:

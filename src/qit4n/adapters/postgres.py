@@ -30,7 +30,17 @@ import psycopg
 from psycopg import sql
 
 from qit4n.adapters.ownerfile import OwnerFile
-from qit4n.adapters.sealedstore import FORMAT, Changes, Row, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import (
+    FORMAT,
+    HEAD,
+    ORIGIN,
+    Changes,
+    Row,
+    SealedStore,
+    Trail,
+    Wrapping,
+    end_of,
+)
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError, StoreLostError
 from qit4n.keys import audit
@@ -73,11 +83,14 @@ WITH put AS (
     SELECT * FROM unnest(%b::text[], %b::text[]) AS gone (kind, key)
 ), erased AS (
     DELETE FROM record USING gone WHERE record.kind = gone.kind AND record.key = gone.key
+), dropped AS (
+    DELETE FROM audit WHERE number <= %b
 ), unwrapped AS (
     DELETE FROM wrapping USING gone WHERE wrapping.kind = gone.kind AND wrapping.key = gone.key
 )
 INSERT INTO audit (number, body, hash) SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[])
 """
+TRAIL = "SELECT number, body, hash FROM audit ORDER BY number"
 LOAD = (
     "SELECT key, body, wrapped FROM record LEFT JOIN wrapping USING (kind, key) WHERE kind = %s ORDER BY record.number"
 )
@@ -220,6 +233,11 @@ class PostgresStore(SealedStore):
             row = found.fetchone()
         return audit.AuditRow(*row) if row else None
 
+    def _oldest_rows(self, most: int) -> list[audit.AuditRow]:
+        with self._errors():
+            found = self._database.execute(f"{TRAIL} LIMIT %s", (most,), binary=True)
+            return [audit.AuditRow(*row) for row in found]
+
     def _write(self, changes: Changes) -> None:
         """One statement, and so one way to the server and back, however many the writes are."""
         rows = [(row.number, row.body, row.hash) for row in (changes.row,) if row]
@@ -227,9 +245,9 @@ class PostgresStore(SealedStore):
             (3, changes.bodies),
             (3, changes.wrappings),
             (2, changes.erased),
-            (3, rows),
         ]
-        columns = [column for width, table in tables for column in _columns(width, table)]
+        columns: list[Any] = [column for width, table in tables for column in _columns(width, table)]
+        columns += [changes.dropped, *_columns(3, rows)]
         with self._one_at_a_time, self._errors():
             self._database.execute(COMMIT, columns)
 
@@ -264,10 +282,10 @@ def trail(conninfo: str, site: str, key: bytes, wrapping_keys: Path) -> Iterator
         database.execute(_search_path(site))
         database.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # one state for both reads
         found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchall()
-        head = head_of(Sealing(key, wrapping_keys, fresh=False), found)
+        sealing = Sealing(key, wrapping_keys, fresh=False)
         with database.cursor(name="trail") as rows:
-            rows.execute("SELECT number, body, hash FROM audit ORDER BY number")
-            yield (audit.AuditRow(*row) for row in rows), head
+            rows.execute(TRAIL)
+            yield (audit.AuditRow(*row) for row in rows), end_of(sealing, found, HEAD), end_of(sealing, found, ORIGIN)
 
 
 def _connect(conninfo: str, site: str) -> Connection:

@@ -1,11 +1,12 @@
 """What all key stores share, whichever database keeps the rows: sealing, rotation, the audit trail, damage."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from qit4n.adapters.sealing import Sealing
-from qit4n.errors import StoreDamagedError
+from qit4n.errors import AuditError, StoreDamagedError
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord, RecordType, Write, settle
 
@@ -13,22 +14,26 @@ AT_ONCE = 4096
 FORMAT = 2
 """Of tables and records, whichever database keeps them; a store of another format is refused."""
 HEAD, ORIGIN = "head", "origin"
-"""Two records of the trail: its present end, and a mark that is written once and shows whose store this is."""
+"""Two records of the trail: its present end, and the last row that was let go (at first none)."""
 
 Row = tuple[str, bytes, bytes | None]
 Wrapping = tuple[str, str, bytes]
-Trail = tuple[Iterator[audit.AuditRow], tuple[int, bytes] | None]
-"""Rows of an audit trail; number and hash of the last one as the store key protects them, None if that was altered."""
+Trail = tuple[Iterator[audit.AuditRow], audit.End | None, audit.End | None]
+"""Rows of an audit trail; its last row and the last one let go as the store key protects them, None if altered."""
 
 
 @dataclass
 class Changes:
-    """What one commit writes: sealed bodies and wrappings as (kind, key, bytes), erased (kind, key), a trail row."""
+    """What one commit writes: sealed bodies and wrappings as (kind, key, bytes), erased (kind, key), a trail row.
+
+    Rows of the trail up to ``dropped`` go.
+    """
 
     bodies: list[tuple[str, str, bytes]] = field(default_factory=list)
     wrappings: list[Wrapping] = field(default_factory=list)
     erased: list[tuple[str, str]] = field(default_factory=list)
     row: audit.AuditRow | None = None
+    dropped: int = 0
 
 
 class SealedStore(ABC):
@@ -63,6 +68,10 @@ class SealedStore(ABC):
         """The last row of the audit trail."""
 
     @abstractmethod
+    def _oldest_rows(self, most: int) -> list[audit.AuditRow]:
+        """The first rows of the audit trail, at most so many."""
+
+    @abstractmethod
     def _write(self, changes: Changes) -> None:
         """Make changes durable, all or none."""
 
@@ -95,7 +104,7 @@ class SealedStore(ABC):
         if heads and not any(self._sealing.open(AuditHeadRecord, *row) for row in heads):
             text = f"the key store {self._where} was not written under this store.key; restore the one that it had"
             raise StoreDamagedError(text)
-        protected = head_of(self._sealing, heads)
+        protected = end_of(self._sealing, heads, HEAD)
         if protected == (last.number, last.hash):
             return last
         number = max(last.number, protected[0]) if protected else last.number
@@ -143,8 +152,30 @@ class SealedStore(ABC):
         self._write(changes)
         self._last = changes.row or self._last
 
+    def prune(self, before: float) -> int:
+        """Let go of rows of the trail from before a time, some thousand at most; how many went.
 
-def head_of(sealing: Sealing, heads: Iterable[Row]) -> tuple[int, bytes] | None:
-    """Number and hash of the last row of a trail, from the record that protects them; None if it does not open."""
-    found = next((sealing.open(AuditHeadRecord, *row) for row in heads if row[0] == HEAD), None)
+        A row that does not fit the chain stays, and all after it: it is evidence. So does the last row.
+        """
+        origin = end_of(self._sealing, self._rows(AuditHeadRecord.kind), ORIGIN)
+        if origin is None:
+            return 0
+        first = last = audit.AuditRow(origin[0], b"", origin[1])
+        with contextlib.suppress(AuditError):
+            for row in self._oldest_rows(AT_ONCE):
+                audit.check_row(last, row)
+                if row.number == self._last.number or any(event.at >= before for event in row.events()):
+                    break
+                last = row
+        if last is first:
+            return 0
+        record = AuditHeadRecord(key=ORIGIN, number=last.number, hash=last.hash)
+        bodies = [(record.kind, record.key, self._sealing.seal(record)[0])]
+        self._write(Changes(bodies=bodies, dropped=last.number))
+        return last.number - first.number
+
+
+def end_of(sealing: Sealing, ends: Iterable[Row], which: str) -> audit.End | None:
+    """Number and hash of an end of a trail, from the record that protects them; None if it does not open."""
+    found = next((sealing.open(AuditHeadRecord, *row) for row in ends if row[0] == which), None)
     return (found.number, found.hash) if found else None

@@ -15,7 +15,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from qit4n.adapters.ownerfile import OwnerFile
-from qit4n.adapters.sealedstore import FORMAT, Changes, Row, SealedStore, Trail, Wrapping, head_of
+from qit4n.adapters.sealedstore import (
+    FORMAT,
+    HEAD,
+    ORIGIN,
+    Changes,
+    Row,
+    SealedStore,
+    Trail,
+    Wrapping,
+    end_of,
+)
 from qit4n.adapters.sealing import Sealing
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError
 from qit4n.keys import audit
@@ -34,6 +44,7 @@ CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, body BLOB NOT NULL
 PUT = "INSERT INTO record (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
 WRAP = "INSERT OR REPLACE INTO wrapping (kind, key, wrapped) VALUES (?, ?, ?)"
 ERASE = ("DELETE FROM wrapping WHERE kind = ? AND key = ?", "DELETE FROM record WHERE kind = ? AND key = ?")
+TRAIL = "SELECT number, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY number"
 LOAD = (  # what somebody wrote into the file may be text: it is damage like any other
     "SELECT key, CAST(body AS BLOB), CAST(wrapped AS BLOB) FROM record LEFT JOIN wrapping USING (kind, key)"
     " WHERE kind = ? ORDER BY record.number"
@@ -106,6 +117,11 @@ class SQLiteStore(SealedStore):
             row = self._database.execute("SELECT number, body, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
         return audit.AuditRow(*row) if row else None
 
+    def _oldest_rows(self, most: int) -> list[audit.AuditRow]:
+        with self._errors():
+            found = self._database.execute(f"{TRAIL} LIMIT ?", (most,))
+            return [audit.AuditRow(*row) for row in found]
+
     def _write(self, changes: Changes) -> None:
         with self._errors():
             self._database.execute("BEGIN IMMEDIATE")
@@ -117,6 +133,8 @@ class SQLiteStore(SealedStore):
                 if changes.row:
                     row = (changes.row.number, changes.row.body, changes.row.hash)
                     self._database.execute("INSERT INTO audit (number, body, hash) VALUES (?, ?, ?)", row)
+                if changes.dropped:
+                    self._database.execute("DELETE FROM audit WHERE number <= ?", (changes.dropped,))
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
@@ -142,9 +160,9 @@ def trail(path: Path, key: bytes) -> Iterator[Trail]:
     with _Translate(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as database:
         database.execute("BEGIN")  # one state for both reads
         found = database.execute(LOAD, (AuditHeadRecord.kind,)).fetchall()
-        head = head_of(Sealing(key, path.with_suffix(".wrapping"), fresh=False), found)
-        rows = database.execute("SELECT number, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY number")
-        yield (audit.AuditRow(*row) for row in rows), head
+        sealing = Sealing(key, path.with_suffix(".wrapping"), fresh=False)
+        rows = database.execute(TRAIL)
+        yield (audit.AuditRow(*row) for row in rows), end_of(sealing, found, HEAD), end_of(sealing, found, ORIGIN)
 
 
 class _Translate:

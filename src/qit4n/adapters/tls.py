@@ -1,6 +1,7 @@
 """TLS contexts from the files of a holder, and who is at the other end of a connection."""
 
 import datetime
+import math
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,16 @@ URI_PARTS = 5
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose certificate it is, and which. ``network`` is empty when only a common name says who (014 rule A1)."""
+    """Whose certificate it is, which, and until when it is valid (s since 1970).
+
+    ``network`` is empty when only a common name says who (014 rule A1).
+    """
 
     network: str
     role: str
     id: str
     serial: int = field(default=0, compare=False)
+    expires: float = field(default=math.inf, compare=False)
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
@@ -99,14 +104,16 @@ def peer_identity(connection: Any) -> Identity:
     if not certificate:
         raise CertificateError("the peer showed no certificate")
     serial = int(certificate.get("serialNumber", "0"), 16)
+    until = certificate.get("notAfter")
+    expires = ssl.cert_time_to_seconds(until) if until else math.inf
     uris = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
     named = [uri.split(":", URI_PARTS - 1) for uri in uris if uri.startswith("urn:qit4n:")]
     if len(named) == 1 and len(named[0]) == URI_PARTS:
         _, _, network, role, holder = named[0]
-        return Identity(network, role, holder, serial)
+        return Identity(network, role, holder, serial, expires)
     if uris:
         raise CertificateError(f"the peer's certificate does not name one holder of this network: {', '.join(uris)}")
     names = [value for entry in certificate["subject"] for key, value in entry if key == "commonName"]
     if len(names) != 1:
         raise CertificateError("the peer's certificate has neither a URI nor one common name")
-    return Identity("", "sae", names[0], serial)
+    return Identity("", "sae", names[0], serial, expires)

@@ -41,12 +41,14 @@ def verify(
     """Check the chain of hashes of each site's trail; ends with an error that names the first broken row."""
     directory = state_directory(state)
     for site in sites or [one.id for one in network_of(directory).sites]:
-        with _trail(directory, site) as (rows, head):
+        with _trail(directory, site) as (rows, head, origin):
             try:
-                last = verify_rows(rows, head)
+                last = verify_rows(rows, head, origin)
             except AuditError as error:
                 raise AuditError(f"site {site}: {error}") from error
-        print(f"site {site}: {last.number} rows, whole; last hash {last.hash.hex()}")
+        gone = origin[0] if origin else 0
+        before = f" (those up to {gone} were let go by the policy)" if gone else ""
+        print(f"site {site}: {last.number - gone} rows{before}, whole; last hash {last.hash.hex()}")
 
 
 @app.command()
@@ -60,7 +62,7 @@ def show(
     json_: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
     """Show what became of keys at a site."""
-    with _trail(state_directory(state), site) as (rows, _):
+    with _trail(state_directory(state), site) as (rows, _, _):
         events = (event for row in rows for event in row.events())
         found = deque((event for event in events if key is None or _concerns(event, key)), maxlen=last)
     if json_:

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ STYLES = {"done": "green", "closed": "green", "ongoing": "yellow", "under way": 
 def show(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """A table that fits the terminal; words are wrapped, never cut."""
     table = Table(*head, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(f"[{STYLES[cell]}]{cell}[/]" if cell in STYLES else cell.replace("[", r"\[") for cell in row))
     Console().print(table)
@@ -38,9 +40,18 @@ def tell(value: Any) -> None:
 
 
 @app.command("matrix")
-def matrix_(folder: Folder = None, json_: Json = False) -> None:
+def matrix_(
+    folder: Folder = None,
+    json_: Json = False,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="with the columns of the record, and what became of them")
+    ] = False,
+) -> None:
     """Topic by body: what is published, in hand, or was searched for and not found."""
     desk = tables.load(folder)
+    if columns:
+        _columns(desk, json_=json_)
+        return
     found = matrix.entries(desk)
     if json_:
         tell(found)
@@ -51,6 +62,27 @@ def matrix_(folder: Folder = None, json_: Json = False) -> None:
         ("topic", "body", "state", "documents"),
         ((one.topic, one.body, one.status, _documents(one.items)) for one in rows),
     )
+
+
+def _columns(desk: Desk, *, json_: bool) -> None:
+    """Who worked on a topic in 2019, what it is good for, and what there is today of each kind of document."""
+    states = {(gap.topic, gap.aspect): gap.state for gap in matrix.changes(desk)}
+    rows = []
+    for topic in desk.topics:
+        cells = [cell for cell in desk.cells if cell.topic == topic.id]
+        if cells:
+            work = dict.fromkeys(
+                cell.body for cell in cells if cell.aspect == "current-work" and cell.status == "ongoing"
+            )
+            benefit = "; ".join(cell.value for cell in cells if cell.aspect == "potential-benefit")
+            rows.append(
+                (topic.id, ", ".join(work), benefit, *(states.get((topic.id, one), "") for one in matrix.RECORD))
+            )
+    head = ("topic", "work in 2019", "benefit", *matrix.RECORD)
+    if json_:
+        tell([dict(zip(head, row, strict=True)) for row in rows])
+        return
+    show(head, rows)
 
 
 @app.command()
@@ -200,11 +232,18 @@ def trace_(
 def export(
     folder: Annotated[Path, typer.Argument(help="where to write; made if absent")],
     format_: Annotated[str, typer.Option("--format", help="csv, json, skos, markdown or html")] = "csv",
-    source: Annotated[Path | None, typer.Option("--from", help="tables of your own")] = None,
+    own: Annotated[Path | None, typer.Option("--from", help="tables of your own")] = None,
+    source: Source = Path(),
 ) -> None:
     """Write the tables: CSV to edit and load again with --folder, or another form to read."""
-    desk = tables.load(source)
-    makers = {"csv": _csv, "json": _json, "skos": _skos, "markdown": _markdown, "html": _html}
+    desk = tables.load(own)
+    makers: dict[str, Callable[[Desk], dict[str, str]]] = {
+        "csv": _csv,
+        "json": _json,
+        "skos": _skos,
+        "markdown": _markdown,
+        "html": partial(_html, source),
+    }
     if format_ not in makers:
         raise StandardsDataError(f"--format {format_}: one of {', '.join(makers)}")
     try:
@@ -231,8 +270,9 @@ def _skos(desk: Desk) -> dict[str, str]:
     return {"terms.jsonld": formats.to_skos(desk)}
 
 
-def _html(desk: Desk) -> dict[str, str]:
-    return {"desk.html": pages.page(desk)}
+def _html(source: Path, desk: Desk) -> dict[str, str]:
+    places = trace.places(source) if (source / "src" / "qit4n").is_dir() else ()
+    return {"desk.html": pages.page(desk, places)}
 
 
 def _markdown(desk: Desk) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The desk on one page of HTML: matrix as a heat map, what became of the record's gaps, positions, and the term graph.
+"""The desk on one page of HTML: matrix as a heat map, what of it runs here, what became of the gaps, positions, words.
 
 One file without script, font or picture from elsewhere; readable on paper.
 """
@@ -10,6 +10,7 @@ from qit4n.coordination.consensus import options, preferences
 from qit4n.coordination.matrix import changes, entries
 from qit4n.coordination.tables import Desk, Statement
 from qit4n.coordination.terms import Conflict, conflicts
+from qit4n.coordination.trace import Place, plain
 
 STYLE = """
 :root{color-scheme:light dark}
@@ -20,6 +21,7 @@ th{font-weight:600;background:#f1f4f8}td.n{text-align:right;font-variant-numeric
 .done{background:#2f7d5b;color:#fff}.ongoing,.under{background:#e9c46a;color:#1d2433}.nothing,.open{background:#b5483a;color:#fff}
 .closed{background:#2f7d5b;color:#fff}.support{background:#2f7d5b;color:#fff}.oppose{background:#b5483a;color:#fff}
 .conditional{background:#e9c46a;color:#1d2433}.last{outline:3px solid #1d2433;outline-offset:-3px}
+td a{color:inherit}td small{overflow-wrap:anywhere}
 svg text{font:11px system-ui,sans-serif;fill:#1d2433}small{color:#566074}
 @media (prefers-color-scheme:dark){
 body{background:#14181f;color:#dfe5ee}th{background:#222936}td,th{border-color:#3b4454}
@@ -29,15 +31,17 @@ svg text{fill:#dfe5ee}small{color:#9aa5b5}.last{outline-color:#fff}}
 SHORT = {"support": "yes", "conditional": "if", "oppose": "no"}
 
 
-def page(desk: Desk) -> str:
-    """The whole page."""
+def page(desk: Desk, places: tuple[Place, ...] = ()) -> str:
+    """The whole page; ``places`` are those of a checkout that name a document, for what of it runs."""
+    here = {place.document for place in places}
     parts = (
-        ("Who writes what", _heat_map(desk)),
+        ("Who writes what", _heat_map(desk, here)),
+        ("What of it runs here", _runs(places)),
         ("What became of the gaps of 2019", _changes(desk)),
         ("Who can live with what", _positions(desk)),
         ("Words that clash", _words(conflicts(desk))),
     )
-    body = "".join(f"<section><h2>{escape(title)}</h2>{content}</section>" for title, content in parts)
+    body = "".join(f"<section><h2>{escape(title)}</h2>{content}</section>" for title, content in parts if content)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Coordination desk</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -45,7 +49,7 @@ def page(desk: Desk) -> str:
     )
 
 
-def _heat_map(desk: Desk) -> str:
+def _heat_map(desk: Desk, here: set[str]) -> str:
     found = {(entry.topic, entry.body): entry for entry in entries(desk)}
     bodies = [body for body in desk.bodies if any(place[1] == body.id for place in found)]
     head = "".join(f'<th scope="col" title="{escape(body.name)}">{escape(body.id)}</th>' for body in bodies)
@@ -61,14 +65,38 @@ def _heat_map(desk: Desk) -> str:
             count = sum(item.status != "none" for item in entry.items)
             text = f"{count}" if count else "none found"
             kind = entry.status.split()[0]
-            cells.append(f'<td class="{kind}" title="{escape(documents)}">{text} <small></small></td>')
+            runs = sorted(here & {plain(item.document) for item in entry.items})
+            links = "".join(f' <a href="#{escape(one)}">{escape(one)}</a>' for one in runs)
+            cells.append(f'<td class="{kind}" title="{escape(documents)}">{text}{links}</td>')
         rows.append(f'<tr><th scope="row">{escape(topic.label)}</th>{"".join(cells)}</tr>')
     legend = (
         '<p><span class="done">&nbsp;3&nbsp;</span> published (number of documents) '
         '<span class="ongoing">&nbsp;1&nbsp;</span> in hand only '
-        '<span class="nothing">&nbsp;none found&nbsp;</span> searched, nothing found; empty: not searched</p>'
+        '<span class="nothing">&nbsp;none found&nbsp;</span> searched, nothing found; empty: not searched; '
+        "a link: part of it runs here</p>"
     )
     return f"{legend}<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _runs(places: tuple[Place, ...]) -> str:
+    """For each document and clause the code that implements it and the tests that prove it."""
+    by_clause: dict[tuple[str, str], list[Place]] = {}
+    for place in places:
+        by_clause.setdefault((place.document, place.clause), []).append(place)
+    rows, seen = [], set[str]()
+    for (document, clause), found in sorted(by_clause.items()):
+        anchor = "" if document in seen else f' id="{escape(document)}"'
+        seen.add(document)
+        code = ", ".join(dict.fromkeys(f"{one.file}:{one.line}" for one in found if not one.is_test))
+        tests = ", ".join(dict.fromkeys(one.name for one in found if one.is_test))
+        rows.append(
+            f"<tr{anchor}><td>{escape(document)}</td><td>{escape(clause or 'whole')}</td>"
+            f"<td><small>{escape(code)}</small></td><td><small>{escape(tests)}</small></td></tr>"
+        )
+    if not rows:
+        return ""
+    head = "".join(f"<th>{one}</th>" for one in ("document", "clause", "code", "tests"))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _changes(desk: Desk) -> str:

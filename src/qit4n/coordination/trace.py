@@ -53,7 +53,7 @@ def places(root: Path) -> tuple[Place, ...]:
 
 def find(root: Path, document: str, clause: str = "") -> tuple[Place, ...]:
     """The places of a document, or of one clause of it and those below it."""
-    wanted = _plain(document)
+    wanted = plain(document)
     return tuple(
         place
         for place in places(root)
@@ -61,8 +61,10 @@ def find(root: Path, document: str, clause: str = "") -> tuple[Place, ...]:
     )
 
 
-def _plain(document: str) -> str:
-    return re.sub(r"^(ETSI )?(GS |GR )?(QKD )?(?=\d{3}$)|^ITU-T | ", "", document.strip())
+def plain(document: str) -> str:
+    """The short form of a document's name: ``014``, ``Y.3803``, ``RFC9340``; without edition or date."""
+    short = re.sub(r" (V[\d.]+|\([\d/]+\).*)$", "", document.strip())
+    return re.sub(r"^(ETSI )?(GS |GR )?(QKD )?(?=\d{3}$)|^ITU-T | ", "", short)
 
 
 def _code(root: Path) -> Iterator[Place]:
@@ -78,7 +80,7 @@ def _markers(path: Path, root: Path, text: str, *, is_test: bool, name: str = ""
     for number, line in enumerate(text.splitlines(), start=1):
         for match in MARKER.finditer(line):
             yield Place(
-                document=_plain(match["etsi"] or match["bare"] or match["other"]),
+                document=plain(match["etsi"] or match["bare"] or match["other"]),
                 clause=match["clause"] or "",
                 is_test=is_test,
                 file=file,

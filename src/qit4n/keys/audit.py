@@ -1,8 +1,9 @@
 """The audit trail of a site: what became of each key, in a chain of hashes (ITU-T Y.3803 life-cycle records).
 
 The events of one commit are one row. Its hash covers the row before it, so that a row that was changed, taken out or
-put in breaks the chain from there on; the last number and hash are kept under the store's key, so that a trail that
-was cut short is noticed too. Events have identifiers and amounts, never key material.
+put in breaks the chain from there on. Number and hash of the last row are kept under the store's key, so that a trail
+that was cut short is noticed too, and those of the last row that the policy let go, after which the kept ones begin.
+Events have identifiers and amounts, never key material.
 """
 
 import hashlib
@@ -73,6 +74,9 @@ class AuditRow:
             raise AuditError(f"row {self.number} of the audit trail is unreadable") from error
 
 
+End = tuple[int, bytes]
+"""Number and hash of a row."""
+
 START = AuditRow(0, b"[]", bytes(32))
 
 
@@ -82,20 +86,31 @@ def following(last: AuditRow, events: Iterable[AuditEvent]) -> AuditRow:
     return AuditRow(number, body, _hash(last.hash, number, body))
 
 
-def verify(rows: Iterable[AuditRow], head: tuple[int, bytes] | None) -> AuditRow:
-    """Check a whole trail against number and hash of its last row; that row.
+def check_row(last: AuditRow, row: AuditRow) -> None:
+    """Check that ``row`` comes after ``last``.
 
-    ``head`` is None when the record that protects them is gone or was altered.
+    Raises:
+        AuditError: it does not.
+    """
+    if row.number != last.number + 1:
+        raise AuditError(f"row {last.number + 1} of the audit trail is missing")
+    if row.hash != _hash(last.hash, row.number, row.body):
+        raise AuditError(f"row {row.number} of the audit trail was changed, or one before it was replaced")
+
+
+def verify(rows: Iterable[AuditRow], head: End | None, origin: End | None = (0, bytes(32))) -> AuditRow:
+    """Check a whole trail against number and hash of its last row, and of the last one that was let go; the last row.
+
+    ``head`` or ``origin`` is None when the record that protects it is gone or was altered.
 
     Raises:
         AuditError: names the first row that does not fit.
     """
-    last = START
+    if origin is None:
+        raise AuditError("what protects the beginning of the audit trail is gone or was altered")
+    last = AuditRow(origin[0], b"[]", origin[1])
     for row in rows:
-        if row.number != last.number + 1:
-            raise AuditError(f"row {last.number + 1} of the audit trail is missing")
-        if row.hash != _hash(last.hash, row.number, row.body):
-            raise AuditError(f"row {row.number} of the audit trail was changed, or one before it was replaced")
+        check_row(last, row)
         last = row
     if head is None:
         text = f"what protects the end of the audit trail is gone or was altered; it has {last.number} rows"

@@ -219,6 +219,9 @@ class Policies(Part, frozen=True, kw_only=True):
     max_key_age_s: Annotated[
         float, Meta(ge=0, description="key older than this leaves the pools unused; 0: no limit")
     ] = 0.0
+    audit_retention_s: Annotated[
+        float, Meta(ge=0, description="rows of the audit trail are kept this long, the newest always; 0: all are kept")
+    ] = 0.0
     limits: Limits = Limits()
     link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = (
         1_000_000

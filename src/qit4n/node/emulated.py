@@ -89,7 +89,7 @@ class EmulatedDriver(ModuleDriver):
             case session.Send(message):
                 await channel.send(message)
             case session.SpendKey(name):
-                await self._journal.carry_out(self.keys.spend(name))
+                await self._journal.carry_out(await asyncio.to_thread(self.keys.spend, name))
             case session.Deliver(key, harvest):
                 await self._deliver(key, self.keys.keep(*harvest))
                 if isinstance(key.account, kq1.SecurityAccount):

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from qit4n.adapters.sealedstore import SealedStore
@@ -101,6 +102,17 @@ class Journal:
             StoreError: it does not.
         """
         await self._in_thread(self._store.check)
+
+    async def prune(self, before: float) -> None:
+        """Let go of a part of the audit trail from before a time, between two commits.
+
+        Raises:
+            StoreError: the store does not take writes.
+        """
+        await self._in_thread(partial(self._prune, before))
+
+    def _prune(self, before: float) -> None:
+        self._store.prune(before)
 
     async def _commit(self, writes: list[Write]) -> None:
         await self._in_thread(lambda: self._write(writes))

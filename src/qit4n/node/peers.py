@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.errors import CertificateError, QitError
@@ -16,6 +18,9 @@ log = logging.getLogger(__name__)
 CONNECT_LIMIT_S = 5.0
 RETRY_S = 0.2
 QUEUE_LIMIT = 10_000
+QUEUE_BYTES = 1 << 25
+OVERHEAD_BYTES = 256
+FEW = 64  # so many wait before their bytes are counted: while a peer keeps up nothing is
 
 
 async def connect(
@@ -65,12 +70,19 @@ class Peer:
         self._connected = connected
         self._disconnected = disconnected
         self._queue: asyncio.Queue[kx.KxMessage] = asyncio.Queue(QUEUE_LIMIT)
+        self._waiting_bytes = 0
         self.up = False
 
     def send(self, message: kx.KxMessage) -> None:
-        """Queue a message; when very many wait, it is dropped."""
-        if not self._queue.full():
-            self._queue.put_nowait(message)
+        """Queue a message; when very many wait, or very much, it is dropped."""
+        if self._queue.full():
+            return
+        if self._queue.qsize() >= FEW:
+            size = OVERHEAD_BYTES + sum(len(one) for one in msgspec.structs.astuple(message) if isinstance(one, bytes))
+            if self._waiting_bytes + size > QUEUE_BYTES:
+                return
+            self._waiting_bytes += size
+        self._queue.put_nowait(message)
 
     async def run(self) -> None:
         """Keep the connection until cancelled."""
@@ -92,6 +104,7 @@ class Peer:
         finally:
             self.up = False
             self._queue = asyncio.Queue(QUEUE_LIMIT)
+            self._waiting_bytes = 0
             self._disconnected(self._site)
             await frames.close()
 
@@ -105,5 +118,6 @@ class Peer:
             messages = [await self._queue.get()]
             while not self._queue.empty():
                 messages.append(self._queue.get_nowait())
+            self._waiting_bytes = 0
             frames.write_all(messages)
             await frames.drain()

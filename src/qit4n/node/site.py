@@ -1,6 +1,7 @@
 """The process of one site: key manager, QKD modules, the ETSI GS QKD 014 server, the way to the controller."""
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import logging
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 TIMER_S = 0.2
 GC_THRESHOLD = (10_000, 20, 20)
 MARK_S = 1.0
+PRUNE_S = 2.0
 CHECK_S = 0.3
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
 REPORT_S = 0.25
@@ -106,6 +108,7 @@ class SiteProcess:
                     self._timer(),
                     self._credentials.watch(),
                     self._keep_mark(),
+                    self._keep_trail(),
                     self._keep_store(),
                     self._report_for_ever(),
                     *(peer.run() for peer in self._peers.values()),
@@ -151,8 +154,9 @@ class SiteProcess:
     def ask(self, request: ak.Request, reply: Callable[[ak.Reply], None]) -> None:
         """Ak: ask the key manager; ``reply`` is called once, when the answer is durable."""
         number = next(self._numbers)
-        self._requests[number] = reply
-        self._submit(self._manager.request(number, request, self._clock.now()))
+        step = self._manager.request(number, request, self._clock.now())
+        self._requests[number] = reply  # only now: if the key manager raised, nobody would ever answer
+        self._submit(step)
 
     async def _timer(self) -> None:
         while True:
@@ -170,6 +174,15 @@ class SiteProcess:
         if position:
             self._mark.write(position)
 
+    async def _keep_trail(self) -> None:
+        """Let go of what the policy does not keep of the audit trail."""
+        retention_s = self._network.policies.audit_retention_s
+        while True:
+            await asyncio.sleep(PRUNE_S)
+            if retention_s:
+                with contextlib.suppress(StoreError):  # told by the next commit
+                    await self._journal.prune(self._clock.now() - retention_s)
+
     async def _keep_mark(self) -> None:
         """Have the mark on the disk every second; a power failure loses no more."""
         while True:
@@ -177,8 +190,10 @@ class SiteProcess:
             await asyncio.to_thread(self._mark.sync)
 
     async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
-        if identity.role != "site" or identity.id not in self._peers:
-            raise CertificateError(f"{identity.role} {identity.id} may not connect to site {self._site}")
+        if (identity.network, identity.role) != (self._network.name, "site") or identity.id not in self._peers:
+            raise CertificateError(
+                f"{identity.role} {identity.id} of network {identity.network} may not connect to site {self._site}"
+            )
         if hello.purpose == "kx":
             await self._serve_peer(identity.id, frames.retype(kx.KxMessage))
         elif hello.link in self._modules:

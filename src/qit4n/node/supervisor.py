@@ -23,7 +23,8 @@ LONGEST_PAUSE_S = 5.0
 STEADY_S = 1.0
 STOP_LIMIT_S = 5.0
 POLL_S = 0.15
-SPARE_AFTER_S = 1.5
+FIRST_SPARE_S = 5.0
+SPARE_S = 1.0
 
 
 @dataclass
@@ -159,10 +160,11 @@ class Supervisor:
 
     async def _keep_spare(self) -> None:
         """Have a spare process; not while others start, which need the processor more."""
+        await asyncio.sleep(FIRST_SPARE_S)
         while True:
-            await asyncio.sleep(SPARE_AFTER_S)
             if self._spare is None or self._spare.returncode is not None:
                 self._spare = await spare.begin()
+            await asyncio.sleep(SPARE_S)
 
     def _take_spare(self) -> asyncio.subprocess.Process | None:
         taken, self._spare = self._spare, None

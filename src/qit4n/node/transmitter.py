@@ -106,6 +106,7 @@ class TransmitterDriver(EmulatedDriver):
         self._credit = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
         emulator = self._emulator()
         machine = TransmitterSession(self.settings(), system_entropy, self.keys.listed(), emulator.prepared)
+        machine.last_block = self.keys.last_block
         if self.state.state in {"starting", "down"}:
             self.change(state="running")
         try:

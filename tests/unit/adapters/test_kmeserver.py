@@ -249,3 +249,29 @@ async def test_a_taken_port_is_named(state):
         port = taken.getsockname()[1]
         with pytest.raises(AddressInUseError, match=rf"127\.0\.0\.1:{port}.*base_port"):
             await kmeserver.serve("127.0.0.1", port, credentials, None, Doors(load("two-data-centres"), os.urandom))
+
+
+async def test_connections_of_one_application_are_bounded(state, monkeypatch):
+    """One too many is closed at once; when another one closes there is room again."""
+    monkeypatch.setattr(kmeserver, "MOST_OF_ONE_CALLER", 2)
+    async with serving(state) as client:
+        kept = [await client.connect() for _ in range(2)]
+        await asyncio.sleep(0.1)
+        reader, writer = await client.connect()
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()
+        kept[0][1].close()
+        await asyncio.sleep(0.1)
+        assert parts(await client.say(request()))[0] == 200
+        kept[1][1].close()
+
+
+async def test_connections_in_total_are_bounded(state, monkeypatch):
+    """However many applications there are."""
+    monkeypatch.setattr(kmeserver, "MOST_CONNECTIONS", 0)
+    async with serving(state) as client:
+        reader, writer = await client.connect()
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()

@@ -277,3 +277,39 @@ def test_a_revoked_site_is_not_admitted(state):
     with pytest.raises(RevokedError, match="site west is revoked"):
         credentials.admit(Connection())
     assert tls.peer_identity(Connection()).serial == serial(state, "sites/west")
+
+
+def test_a_connection_ends_with_its_certificate(state, monkeypatch):
+    """A certificate that expires while its connection is open closes it, like one that is revoked."""
+    credentials = Credentials(state / "sites" / "east")
+    identity = tls.Identity("two-data-centres", "site", "west", 1, expires=1_000.0)
+    monkeypatch.setattr(tls, "peer_identity", lambda _: identity)
+    now, closed = [999.0], []
+    monkeypatch.setattr("qit4n.adapters.credentials.time.time", lambda: now[0])
+
+    class Connection:
+        def get_extra_info(self, _):
+            return None
+
+        def is_closing(self):
+            return False
+
+        def abort(self):
+            closed.append(self)
+
+    credentials.admit(Connection())
+    credentials.check()
+    assert not closed
+    now[0] = 1_001.0
+    credentials.check()
+    assert len(closed) == 1
+
+
+def test_who_is_at_the_other_end_has_an_end_of_validity():
+    """As the certificate says it, in seconds since 1970."""
+
+    class Shown:
+        def getpeercert(self):
+            return {"subjectAltName": (("URI", "urn:qit4n:n:site:a"),), "notAfter": "Jan  1 00:00:10 1970 GMT"}
+
+    assert tls.peer_identity(Shown()).expires == 10.0

@@ -109,7 +109,7 @@ def test_a_trail_that_was_touched_in_the_database_is_noticed(path):
         with sqlite3.connect(path) as raw:
             before = raw.execute("SELECT * FROM audit").fetchall()
             raw.execute(statement)
-        with trail(path, KEY) as (rows, head), pytest.raises(AuditError, match=row):
+        with trail(path, KEY) as (rows, head, _), pytest.raises(AuditError, match=row):
             verify(rows, head)
         with sqlite3.connect(path) as raw:
             raw.execute("DELETE FROM audit")

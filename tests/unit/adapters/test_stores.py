@@ -105,6 +105,49 @@ def test_the_last_write_to_a_record_in_a_commit_counts(place):
     store.close()
 
 
+def stamped(at):
+    return Append(AuditEvent(at=at, step="held", subject=f"event-{at}"))
+
+
+def test_old_rows_of_the_trail_are_let_go_and_the_rest_still_verifies(place):
+    """What is older than the time goes, the newest row stays, and the chain is checked from the last row that went."""
+    store = place.open()
+    for at in range(10):
+        store.commit([stamped(float(at))])
+    assert store.prune(4.0) == 4
+    assert store.prune(4.0) == 0
+    with place.trail() as (found, head, origin):
+        rows = list(found)
+        assert [row.number for row in rows] == [5, 6, 7, 8, 9, 10]
+        assert origin[0] == 4
+        assert verify(rows, head, origin).number == 10
+        with pytest.raises(AuditError, match="row 1 of the audit trail is missing"):
+            verify(rows, head)
+        with pytest.raises(AuditError, match="row 5 of the audit trail is missing"):
+            verify(rows[1:], head, origin)
+    assert store.prune(1000.0) == 5  # the last row stays: the next one follows it
+    store.commit([stamped(11.0)])
+    store.close()
+    again = place.open()
+    again.commit([stamped(12.0)])
+    with place.trail() as (rows, head, origin):
+        assert verify(rows, head, origin).number == 12
+    assert again.damaged == set()
+    again.close()
+
+
+def test_a_changed_row_is_not_let_go(place):
+    """It is evidence: it stays, with all after it, and verification fails at it."""
+    store = place.open()
+    for at in range(6):
+        store.commit([stamped(float(at))])
+    place.execute("UPDATE audit SET body = '[]' WHERE number = 3")
+    assert store.prune(1000.0) == 2
+    with place.trail() as (rows, head, origin), pytest.raises(AuditError, match="row 3 of the audit trail was changed"):
+        verify(rows, head, origin)
+    store.close()
+
+
 def test_erasing_takes_the_wrapping_too(place):
     """No row of either table is left."""
     store = place.open()
@@ -158,7 +201,7 @@ def test_the_audit_trail_goes_with_its_commit(place):
     store.close()
     again = place.open()
     again.commit([Append(EVENT)])
-    with place.trail() as (found, head):
+    with place.trail() as (found, head, _):
         rows = list(found)
     assert [len(row.events()) for row in rows] == [2, 1]
     assert verify(rows, head).number == 2
@@ -171,7 +214,7 @@ def test_a_trail_that_was_cut_short_is_noticed(place):
     for _ in range(3):
         store.commit([Append(EVENT)])
     place.execute("DELETE FROM audit WHERE number = 3")
-    with place.trail() as (rows, head), pytest.raises(AuditError, match="ends with row 2"):
+    with place.trail() as (rows, head, _), pytest.raises(AuditError, match="ends with row 2"):
         verify(rows, head)
     store.close()
 
@@ -197,13 +240,13 @@ def test_a_trail_that_was_cut_while_the_store_was_closed_stays_broken(place, don
     store.close()
     for statement in done:
         place.execute(statement)
-    with place.trail() as (rows, head), pytest.raises(AuditError):
+    with place.trail() as (rows, head, _), pytest.raises(AuditError):
         verify(rows, head)
     for _ in range(2):
         again = place.open()
         again.commit([Append(EVENT), *(Erase(*one) for one in again.damaged)])
         again.close()
-        with place.trail() as (rows, head), pytest.raises(AuditError, match=named):
+        with place.trail() as (rows, head, _), pytest.raises(AuditError, match=named):
             verify(rows, head)
     assert [kind for kind, _ in store.damaged] == []
 
@@ -228,10 +271,10 @@ def test_the_protection_of_a_trail_is_there_from_the_beginning(place):
     """A store without any event: its trail is whole, and does not pass any more when its protection is taken away."""
     store = place.open()
     store.close()
-    with place.trail() as (rows, head):
+    with place.trail() as (rows, head, _):
         assert verify(rows, head).number == 0
     place.execute(HEADS)
-    with place.trail() as (rows, head), pytest.raises(AuditError, match="is gone or was altered"):
+    with place.trail() as (rows, head, _), pytest.raises(AuditError, match="is gone or was altered"):
         verify(rows, head)
 
 

@@ -11,6 +11,7 @@ from qit4n.cli.main import run
     ("arguments", "told"),
     [
         ("standards matrix", "qkdn-operation"),
+        ("standards matrix --columns", "quantum-metrology"),
         ("standards gaps", "qkdn-sustainability"),
         ("standards overlaps", "ITU-T specifies the"),
         ("standards diff", "gaps in 2019:"),
@@ -70,6 +71,15 @@ def test_what_is_exported_is_never_written_over(capsys, tmp_path, kind):
         run(f"standards export {tmp_path}/out --format {kind}".split())
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
     assert "is there already" in capsys.readouterr().err
+
+
+def test_the_page_leads_from_a_cell_to_code_and_tests(capsys, tmp_path):
+    """The cell of protocols at ETSI links to 014; there the clause stands with a file and a test."""
+    run_quietly(f"standards export {tmp_path}/out --format html")
+    text = (tmp_path / "out" / "desk.html").read_text()
+    assert '<a href="#014">014</a>' in text
+    assert 'id="014"' in text
+    assert "test_014_6_4_a_batch_with_one_wrong_id_consumes_nothing" in text
 
 
 def test_a_changed_table_changes_the_answer(capsys, tmp_path):

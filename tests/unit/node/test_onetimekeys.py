@@ -3,8 +3,8 @@
 import pytest
 
 from qit4n.adapters.sqlite import SQLiteStore
-from qit4n.errors import CertificateError
-from qit4n.keys.store import AuthenticationKeyRecord
+from qit4n.errors import CertificateError, StoreError
+from qit4n.keys.store import AuthenticationKeyRecord, Put
 from qit4n.node.onetimekeys import load_keys
 
 
@@ -40,7 +40,57 @@ def test_a_spent_key_never_comes_back(store, preshared):
     store.commit(keys.spend(second).writes)
     assert [key[0] for _, key in load_keys(store, "link", preshared).listed()] == [2, 3]
     assert [record.name for record in store.load(AuthenticationKeyRecord)] == [name for name, _ in keys.listed()]
-    assert content
+    preshared.write_bytes(content)
+    assert [key[0] for _, key in load_keys(store, "link", preshared).listed()] == [2, 3]
+    assert preshared.read_bytes() == b""
+
+
+def test_an_old_copy_of_the_store_brings_no_spent_key_back(store, preshared, tmp_path):
+    """Of a store that is put back, with its pre-shared file, only the keys that were never used are listed."""
+    content = preshared.read_bytes()
+    keys = load_keys(store, "link", preshared)
+    store.commit(keys.keep("block/000000000000007", b"h" * 64).writes)
+    old = list(map(Put, store.load(AuthenticationKeyRecord)))
+    third = keys.listed()[2][0]
+    store.commit(keys.spend(third).writes)
+    store.commit(old)
+    preshared.write_bytes(content)
+    assert [key[0] for _, key in load_keys(store, "link", preshared).listed()] == [3, ord("h")]
+    assert len(list(store.load(AuthenticationKeyRecord))) == 2
+
+
+def test_an_old_copy_from_before_a_new_preshared_key_brings_nothing_back(store, preshared):
+    """After --renew-psk the keys of before are spent, also those that were never used, harvested ones too."""
+    keys = load_keys(store, "link", preshared)
+    store.commit(keys.keep("block/000000000000007", b"h" * 64).writes)
+    old = list(map(Put, store.load(AuthenticationKeyRecord)))
+    preshared.write_bytes(b"n" * 16 + b"\x09" * 64)
+    load_keys(store, "link", preshared)
+    store.commit(old)
+    assert [key[0] for _, key in load_keys(store, "link", preshared).listed()] == [9]
+
+
+def test_spent_is_on_the_disk_before_the_store_forgets(store, preshared):
+    """A crash between the file and the commit wastes the key: it is not listed at the next start."""
+    keys = load_keys(store, "link", preshared)
+    keys.spend(keys.listed()[0][0])
+    assert [key[0] for _, key in load_keys(store, "link", preshared).listed()] == [1, 2, 3]
+
+
+def test_the_next_block_is_higher_than_any_spent_one(store, preshared):
+    """With the clock set back a harvested key does not get a name that counts as spent."""
+    keys = load_keys(store, "link", preshared)
+    store.commit(keys.keep("block/000000000000020", b"h" * 64).writes)
+    assert keys.last_block == 20
+    keys.spend("block/000000000000020")
+    assert load_keys(store, "link", preshared).last_block == 20
+
+
+def test_a_damaged_file_of_spent_keys_names_the_remedy(store, preshared):
+    """Nothing is used when it is unknown what was used."""
+    preshared.with_suffix(".spent").write_bytes(b"[")
+    with pytest.raises(StoreError, match="--renew-psk link"):
+        load_keys(store, "link", preshared)
 
 
 def test_harvested_keys_come_after_the_preshared_ones(store, preshared):

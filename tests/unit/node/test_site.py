@@ -6,8 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from qit4n.adapters.certificates import issue_all
+from qit4n.adapters.frames import Hello
 from qit4n.adapters.stores import open_store
-from qit4n.errors import StoreFullError
+from qit4n.adapters.tls import Identity
+from qit4n.errors import CertificateError, StoreFullError
 from qit4n.network.file import load
 from qit4n.network.model import Application
 from qit4n.node.site import SiteProcess
@@ -97,4 +99,28 @@ async def test_who_asks_again_while_a_failed_commit_is_told_asks_the_new_key_man
     assert (await ask(site, second)).reason == "unknown-key"
     journal.cancel()
     site._journal.close()
+    site._store.close()
+
+
+async def test_a_request_that_fails_is_not_remembered(network, tmp_path, monkeypatch):
+    """Nobody would ever answer it: what waits does not grow."""
+    issue_all(network, tmp_path)
+    site = SiteProcess(network, "east", tmp_path, open_store(tmp_path, "east"))
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(site._manager, "request", fail)
+    with pytest.raises(RuntimeError):
+        site.ask(ak.GetKeys(master="app-east", slaves=("app-west",), number=1), print)
+    assert not site._requests
+    site._store.close()
+
+
+async def test_a_site_of_another_network_is_not_served(network, tmp_path):
+    """Equal ids and one authority do not make two networks one."""
+    issue_all(network, tmp_path)
+    site = SiteProcess(network, "east", tmp_path, open_store(tmp_path, "east"))
+    with pytest.raises(CertificateError, match="of network elsewhere"):
+        await site._serve(Identity("elsewhere", "site", "west"), Hello(purpose="nothing"), None)
     site._store.close()

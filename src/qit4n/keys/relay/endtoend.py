@@ -79,7 +79,7 @@ class EndToEndPools:
         """Take the controller's paths and targets; pools without an order keep their stock, unfilled."""
         orders = {(order.peer, order.trust): order for order in table.pools}
         for key in (*orders, *(pool for pool in self.outgoing if pool not in orders)):
-            self._out(*key).order(orders.get(key))
+            self._out(*key).order(orders.get(key), self.site)
 
     # taking
 

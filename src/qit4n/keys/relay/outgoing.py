@@ -66,12 +66,18 @@ class OutgoingPool:
     relayed_bytes: int = 0
     supplied_bytes: int = 0
 
-    def order(self, order: ck.PoolOrder | None) -> None:
-        """Take paths and target of the controller; without an order nothing is sent."""
+    def order(self, order: ck.PoolOrder | None, site: str) -> None:
+        """Take paths and target of the controller; without an order, or with paths that break the trust, none is sent.
+
+        ``site`` is the source. It trusts the controller with amounts, not with who may know a key.
+        """
         self.paths, self.target_bytes = (order.paths, order.target_bits // 8) if order else ((), 0)
         if order:
             self.most_bytes = order.most_bits // 8
-            self.reason = order.reason or self.reason
+            broken = _breach(order.paths, site, self.peer, self.trust)
+            if broken:
+                self.paths = ()
+            self.reason = broken or order.reason or self.reason
 
     @property
     def last_refusal(self) -> str:
@@ -110,3 +116,21 @@ class OutgoingPool:
         self.grown_bytes = max(self.grown_bytes // 2, SMALLEST_CHUNK_BYTES)
         said = "".join(one if one.isprintable() else "?" for one in reason[:MOST_REASON])  # others may have said it
         self.reason, self.not_before = said, now + BACK_OFF_S
+
+
+def _breach(paths: tuple[Path, ...], source: str, destination: str, trust: Trust) -> str:
+    """How paths break what a trust policy promises; empty if they do not."""
+    seen: set[str] = set()
+    for path in paths:
+        told = "-".join(path)
+        if len(path) < 2 or (path[0], path[-1]) != (source, destination) or len(set(path)) < len(path):  # noqa: PLR2004
+            return f"the controller's path {told} does not lead from {source} to {destination}"
+        if trust.centre in path:
+            return f"the controller's path {told} meets the centre {trust.centre}"
+        met = sorted(seen.intersection(path[1:-1]))
+        if met:
+            return f"the controller's paths are not disjoint: they meet at {', '.join(met)}"
+        seen.update(path[1:-1])
+    if len(set(paths)) < len(paths):
+        return "the controller names a path twice"
+    return ""

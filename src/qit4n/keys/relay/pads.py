@@ -15,6 +15,7 @@ scheme, so nobody can make a site spend pads. The XORs travel on direct connecti
 proves (computational); they need no secrecy. An altered XOR makes a wrong share, which its digest shows.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from qit4n.errors import AuthenticationError, ProtocolError
@@ -25,6 +26,8 @@ from qit4n.keys.step import Send, Step
 from qit4n.refpoints import kx
 
 MOST_COLLECTIONS = 4096
+MOST_OF_A_PEER = 1024
+MOST_SHARE_BYTES = 1 << 17  # a share of the largest chunk and its salts, twice over
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Collection:
     """The XOR of what has come in for one share. ``hops`` are covered; ``pad`` when the last pad is in too."""
 
     since: float
+    begun_by: str
     bits: bytes = b""
     hops: set[int] = field(default_factory=set)
     pad: bool = False
@@ -48,6 +52,7 @@ class PadRelay:
         """Relay with the pads of ``kma``."""
         self._kma = kma
         self._collections: dict[Route, Collection] = {}
+        self._begun = Counter[str]()
         self.forwarded_bytes = 0
 
     def send(self, route: Route, material: bytes) -> Step:
@@ -84,14 +89,17 @@ class PadRelay:
         Raises:
             AuthenticationError: it is not what the owner of the key sent.
             OutOfKeyError: no link to the next site holds enough key.
+            ProtocolError: the centre is on the path, or too much is collected here.
         """
+        _check_centre(message)
         if len(key) <= TAG_KEY_BYTES:
             raise AuthenticationError(f"relay with {len(key)} bytes of pad and tag key")
         pad = key[:-TAG_KEY_BYTES]
         verify(message, key[-TAG_KEY_BYTES:])
         route = _route(message)
+        peer = message.path[message.path.index(self._kma.site) - 1]
         if message.path[-1] == self._kma.site:
-            return Step(), self._add(route, (), pad, now)
+            return Step(), self._add(peer, route, (), pad, now)
         step, following = self._order(route, len(pad))
         number = message.path.index(self._kma.site)
         step.actions.append(_hop_xor(route, number, xor(pad, following)))
@@ -104,6 +112,7 @@ class PadRelay:
         Raises:
             ProtocolError: this is not the place, or ``peer`` not the one to send it.
         """
+        _check_centre(message)
         route, path, last = _route(message), message.path, len(message.path) - 2
         place = message.centre or path[-1]
         if not 0 <= message.hop <= last or path[message.hop] != peer or place != self._kma.site:
@@ -111,12 +120,12 @@ class PadRelay:
                 f"{peer} sends {place} pads of hop {message.hop} of {'-'.join(path)} at {self._kma.site}"
             )
         if not message.centre:
-            return Step(), self._add(route, (message.hop,), message.bits, now)
-        self._add(route, (message.hop,), message.bits, now)
+            return Step(), self._add(peer, route, (message.hop,), message.bits, now)
+        self._add(peer, route, (message.hop,), message.bits, now)
         collection = self._collections[route]
         if len(collection.hops) <= last:
             return Step(), None
-        del self._collections[route]
+        self._forget(route)
         combined = kx.PadsCombined(
             chunk=message.chunk, share=message.share, path=path, centre=message.centre, bits=collection.bits
         )
@@ -131,13 +140,13 @@ class PadRelay:
         if message.centre != peer or message.path[-1] != self._kma.site:
             raise ProtocolError(f"{peer} sends combined pads of {'-'.join(message.path)} to {self._kma.site}")
         hops = tuple(range(len(message.path) - 1))
-        return Step(), self._add(_route(message), hops, message.bits, now)
+        return Step(), self._add(peer, _route(message), hops, message.bits, now)
 
-    def _add(self, route: Route, hops: tuple[int, ...], bits: bytes, now: float) -> Arrived | None:
+    def _add(self, peer: str, route: Route, hops: tuple[int, ...], bits: bytes, now: float) -> Arrived | None:
         """XOR in the bits of hops, or with no hops the destination's pad; the share once all of it is there."""
-        if route not in self._collections and len(self._collections) >= MOST_COLLECTIONS:
-            raise ProtocolError(f"{MOST_COLLECTIONS} relays are collected at {self._kma.site} already")
-        collection = self._collections.setdefault(route, Collection(now))
+        if len(bits) > MOST_SHARE_BYTES:
+            raise ProtocolError(f"{peer} sends pads of {len(bits)} bytes, {MOST_SHARE_BYTES} allowed")
+        collection = self._collections.get(route) or self._begin(peer, route, now)
         if collection.hops.intersection(hops) or (not hops and collection.pad):
             raise ProtocolError(f"the same pads of chunk {route.chunk} come to {self._kma.site} twice")
         collection.take(bits)
@@ -145,14 +154,35 @@ class PadRelay:
         collection.pad = collection.pad or not hops
         if not collection.pad or len(collection.hops) < len(route.path) - 1:
             return None
-        del self._collections[route]
+        self._forget(route)
         return Arrived(route, collection.bits)
 
     def expire(self, now: float) -> None:
         """Forget what was begun too long ago to become anything."""
         late = [route for route, one in self._collections.items() if now - one.since > RELAY_LIMIT_S]
         for route in late:
-            del self._collections[route]
+            self._forget(route)
+
+    def _begin(self, peer: str, route: Route, now: float) -> Collection:
+        """A new collection; each neighbour has a part of the room, so that one cannot shut the others out."""
+        if len(self._collections) >= MOST_COLLECTIONS:
+            raise ProtocolError(f"{MOST_COLLECTIONS} relays are collected at {self._kma.site} already")
+        if self._begun[peer] >= MOST_OF_A_PEER:
+            raise ProtocolError(f"{peer} has {MOST_OF_A_PEER} relays begun at {self._kma.site} already")
+        self._begun[peer] += 1
+        collection = self._collections[route] = Collection(now, peer)
+        return collection
+
+    def _forget(self, route: Route) -> None:
+        peer = self._collections.pop(route).begun_by
+        self._begun[peer] -= 1
+        if not self._begun[peer]:
+            del self._begun[peer]
+
+
+def _check_centre(message: kx.RelayPads | kx.PadXor) -> None:
+    if message.centre in message.path:
+        raise ProtocolError(f"the centre {message.centre} is on the path {'-'.join(message.path)}")
 
 
 def _route(message: kx.RelayPads | kx.PadXor | kx.PadsCombined) -> Route:

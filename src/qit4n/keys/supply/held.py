@@ -10,6 +10,7 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from qit4n.keys.audit import LifeCycle
 from qit4n.keys.step import Answer, Step
@@ -66,6 +67,7 @@ class HeldKeys:
         """Start with the copies of the store, oldest first. ``preserve`` keeps what is fetched until it is erased."""
         self._batches: dict[bytes, HeldBatch] = {}
         self._preserved: dict[bytes, HeldBatch] = {}
+        self._ages, self._preserved_ages = Ages(), Ages()
         self._preserve = preserve
         self.unclaimed_keys = 0
         for record in records:
@@ -78,7 +80,9 @@ class HeldKeys:
                 supplied_at=record.supplied_at,
             )
             unclaimed = held.unclaimed()
-            (self._batches if unclaimed else self._preserved)[bytes.fromhex(record.key)] = held
+            batch = bytes.fromhex(record.key)
+            (self._batches if unclaimed else self._preserved)[batch] = held
+            (self._ages if unclaimed else self._preserved_ages).add(batch, held.supplied_at)
             self.unclaimed_keys += unclaimed.bit_count()
 
     def __contains__(self, batch: bytes) -> bool:
@@ -90,6 +94,7 @@ class HeldKeys:
         full = (1 << len(values) // size) - 1
         held = HeldBatch(bytearray(values), size, master, dict.fromkeys(slaves, full), now)
         self._batches[batch] = held
+        self._ages.add(batch, now)
         self.unclaimed_keys += held.number
         return Step([_record(batch, held)]).tell("held", batch.hex(), len(values), master, *slaves)
 
@@ -97,6 +102,11 @@ class HeldKeys:
         """Who was supplied with a batch that is held, else None."""
         held = self._batches.get(batch)
         return held.master if held else None
+
+    def has_of(self, request: ak.GetKeysByID) -> bool:
+        """Whether any of these keys was supplied to this master with this slave."""
+        found = (self._batches.get(ak.place_of(key_id)[0]) for key_id in request.key_ids)
+        return any(held and held.master == request.master and request.slave in held.waiting for held in found)
 
     def fetch(self, number: int, request: ak.GetKeysByID) -> Step:
         """Give a slave its copies."""
@@ -154,6 +164,8 @@ class HeldKeys:
             step.writes.append(_record(batch, held))
         elif self._preserve:
             self._preserved[batch] = self._batches.pop(batch)
+            self._ages.remove(batch, held.supplied_at)
+            self._preserved_ages.add(batch, held.supplied_at)
             step.writes.append(_record(batch, held))
             step.tell("preserved", batch.hex(), len(held.values))
         else:
@@ -164,6 +176,8 @@ class HeldKeys:
         held = self._batches.pop(batch, None) or self._preserved.pop(batch, None)
         if held is None:
             return Step()
+        self._ages.remove(batch, held.supplied_at)
+        self._preserved_ages.remove(batch, held.supplied_at)
         self.unclaimed_keys -= held.unclaimed().bit_count()
         size = len(held.values)
         held.values[:] = bytes(size)
@@ -174,21 +188,51 @@ class HeldKeys:
         return [batch for batch, held in self._batches.items() if held.master in masters]
 
     def unclaimed_before(self, time: float) -> list[bytes]:
-        """Batches that some slave waits for and that were supplied before a time; they lie in that order."""
-        return _before(self._batches, time)
+        """Batches that some slave waits for and that were supplied before a time."""
+        return self._ages.before(time)
 
     def preserved_before(self, time: float) -> list[bytes]:
         """Batches that are only preserved and that were supplied before a time."""
-        return _before(self._preserved, time)
+        return self._preserved_ages.before(time)
 
 
-def _before(batches: dict[bytes, HeldBatch], time: float) -> list[bytes]:
-    found = []
-    for batch, held in batches.items():
-        if held.supplied_at >= time:
-            break
-        found.append(batch)
-    return found
+class Ages:
+    """Batches by the second of their supply, in whatever order they come: the clock may be set back."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._seconds: dict[int, dict[bytes, float]] = {}
+        self._order: list[int] = []  # a heap of the seconds, so that a look costs nothing while none is due
+
+    def add(self, batch: bytes, time: float) -> None:
+        """One more."""
+        second = int(time)
+        there = self._seconds.get(second)
+        if there is None:
+            there = self._seconds[second] = {}
+            heappush(self._order, second)
+        there[batch] = time
+
+    def remove(self, batch: bytes, time: float) -> None:
+        """Forget one; nothing if it is not here."""
+        there = self._seconds.get(int(time))
+        if there is not None:
+            there.pop(batch, None)
+
+    def before(self, time: float) -> list[bytes]:
+        """All of before a time, by the second; they stay until they are removed."""
+        found, kept = [], []
+        while self._order and self._order[0] < time:
+            second = heappop(self._order)
+            there = self._seconds[second]
+            if there:
+                kept.append(second)
+                found += [batch for batch, at in there.items() if at < time]
+            else:
+                del self._seconds[second]
+        for second in kept:
+            heappush(self._order, second)
+        return found
 
 
 def _runs(key_ids: tuple[bytes, ...]) -> list[Run]:

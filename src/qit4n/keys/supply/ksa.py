@@ -100,6 +100,9 @@ class KSA:
         if site != self.site and site not in self._agreed and now - self._started_at < AGREEMENT_LIMIT_S:
             text = f"this site and {site} do not agree yet on what they hold; ask again"
             return Step(actions=[Answer(number, ak.Refused(reason="not-ready", text=text))])
+        if not self._directory.allowed(request.master, request.slave) and self.held.has_of(request):
+            text = f"no demand lets {request.master} share keys with {request.slave} any more"
+            return Step(actions=[Answer(number, ak.Refused(reason="not-allowed", text=text, key_ids=request.key_ids))])
         return self.held.fetch(number, request)
 
     def _status(self, request: ak.GetStatus) -> ak.Reply:

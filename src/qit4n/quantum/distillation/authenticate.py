@@ -104,7 +104,10 @@ class OneTimeKeys:
         """
         for name in self._keys:
             return name
-        raise OutOfKeyError("no one-time key is left for authentication")
+        raise OutOfKeyError(
+            "no one-time key that both ends have is left for authentication; if it stays so, make a new pre-shared key "
+            "at both ends: qit pki FILE --state DIR --renew-psk LINK"
+        )
 
     def __contains__(self, name: str) -> bool:
         """Whether the key is here, unused."""

@@ -23,7 +23,7 @@ PLENTY = 1 << 30
 def pool():
     """An empty pool with a target of 4 Mbit."""
     pool = OutgoingPool("B", Trust())
-    pool.order(ck.PoolOrder(peer="B", paths=(("A", "B"),), target_bits=1 << 22))
+    pool.order(ck.PoolOrder(peer="B", paths=(("A", "B"),), target_bits=1 << 22), "A")
     return pool
 
 
@@ -59,7 +59,7 @@ def test_a_refusal_halves_and_waits(pool):
 def test_no_chunk_takes_more_than_a_quarter_of_the_stock_or_the_order(successes, stock, most_bits, target):
     """Whatever the pool wants; the smallest chunk is always tried."""
     pool = OutgoingPool("B", Trust())
-    pool.order(ck.PoolOrder(peer="B", paths=(("A", "B"),), target_bits=target, most_bits=most_bits))
+    pool.order(ck.PoolOrder(peer="B", paths=(("A", "B"),), target_bits=target, most_bits=most_bits), "A")
     for _ in range(successes):
         pool.succeed()
     size = pool.chunk_bytes(stock)
@@ -71,7 +71,7 @@ def test_little_gaps_are_filled_with_no_little_chunks(pool):
     """A pool from which one key was taken sends a quarter of its target, or as much as it may: no 128-byte chunks."""
     for _ in range(12):
         pool.succeed()
-    pool.order(ck.PoolOrder(peer="B", paths=(("A", "B"),), target_bits=8 * 4096))
+    pool.order(ck.PoolOrder(peer="B", paths=(("A", "B"),), target_bits=8 * 4096), "A")
     pool.ready.add("1", bytes(64 + 4096 - 32), 64)
     assert pool.wants_more
     assert pool.chunk_bytes(PLENTY) == 1024
@@ -101,3 +101,29 @@ def test_no_repr_shows_key():
     assert "topsecret" not in repr(
         Flight(b"topsecret" * 10, {1: b"d"}, Knowledge(paths=(("A", "B"),), threshold=1), "", 0.0)
     )
+
+
+@pytest.mark.parametrize(
+    ("paths", "trust", "said"),
+    [
+        ((("A", "C", "B"), ("A", "C", "D", "B")), Trust(paths=2), "meet at C"),
+        ((("A", "B"), ("A", "B")), Trust(paths=2), "twice"),
+        ((("A", "C", "E"),), Trust(), "A to B"),
+        ((("A", "C", "C", "B"),), Trust(), "A to B"),
+        ((("A", "C", "B"),), Trust(scheme="central", centre="C"), "centre C"),
+    ],
+)
+def test_paths_of_the_controller_that_break_the_trust_are_not_used(paths, trust, said):
+    """The source looks itself: shares never meet at a site, and the centre sees no share; the reason is told."""
+    pool = OutgoingPool("B", trust)
+    pool.order(ck.PoolOrder(peer="B", paths=paths, target_bits=1 << 22, trust=trust), "A")
+    assert pool.paths == ()
+    assert said in pool.last_refusal
+
+
+def test_disjoint_paths_are_used():
+    """Direct and over different sites."""
+    paths = (("A", "B"), ("A", "C", "B"), ("A", "D", "E", "B"))
+    pool = OutgoingPool("B", Trust(paths=3))
+    pool.order(ck.PoolOrder(peer="B", paths=paths, target_bits=1 << 22, trust=Trust(paths=3)), "A")
+    assert pool.paths == paths

@@ -109,3 +109,25 @@ def test_preserved_keys_are_kept_whole_and_not_given_again():
         assert one.preserved_before(6.0) == [BATCH]
         assert isinstance(one.erase(BATCH, "erased", "").writes[0], Erase)
         assert BATCH not in one
+
+
+def test_expiry_does_not_depend_on_the_order_of_times():
+    """With the clock set back between two requests the later one, of an earlier time, expires at its own time."""
+    held, early = HeldKeys(), ak.new_batch(lambda size: bytes([7]) * size)
+    held.hold(BATCH, VALUES, size=32, master="m", slaves=("s",), now=100.0)
+    held.hold(early, VALUES, size=32, master="m", slaves=("s",), now=5.0)
+    assert held.unclaimed_before(6.0) == [early]
+    held.erase(early, "expired", "")
+    assert held.unclaimed_before(100.0) == []
+    assert held.unclaimed_before(100.5) == [BATCH]
+    assert held.unclaimed_before(1000.0) == [BATCH]
+
+
+def test_preservation_ends_by_the_time_of_supply_not_of_the_fetch():
+    """Of two batches the one supplied last is fetched first; the other leaves first all the same."""
+    held, early = HeldKeys(preserve=True), ak.new_batch(lambda size: bytes([7]) * size)
+    held.hold(early, VALUES, size=32, master="m", slaves=("s",), now=5.0)
+    held.hold(BATCH, VALUES, size=32, master="m", slaves=("s",), now=50.0)
+    fetch(held, "s", 0, 1, 2)
+    held.fetch(1, ak.GetKeysByID(slave="s", master="m", key_ids=tuple(early + n.to_bytes(4) for n in range(3))))
+    assert held.preserved_before(6.0) == [early]
