@@ -90,6 +90,21 @@ class KeyRequestError(QitError):
         self.details = details
 
 
+class KeyStreamError(QitError):
+    """A call of ETSI GS QKD 004 failed; ``status`` is its status, None when the answer has none.
+
+    ``qos`` is the counter-proposal of status 7.
+    """
+
+    exit_code = 11
+
+    def __init__(self, status: int | None, message: str, qos: object = None) -> None:
+        """Keep the status, what the key manager said, and the counter-proposal."""
+        super().__init__(f"status {status}: {message}" if status is not None else message)
+        self.status = status
+        self.qos = qos
+
+
 class NotReadyError(QitError):
     """The network did not reach the state that was waited for in time."""
 

@@ -9,8 +9,10 @@ import pytest
 from qit4n.errors import QitError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Answer, Send, Step
+from qit4n.keys.store import StreamChunkRecord, StreamRecord
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site
 from qit4n.refpoints import ak, ck, kq1
+from qit4n.refpoints.ak import StreamStatus
 from qit4n.simulation.disk import Disk
 from qit4n.simulation.world import account
 
@@ -55,6 +57,14 @@ class KeyNet:
                 self.do(other, self.managers[other].disconnected(site))
                 self.do(site, self.managers[site].connected(other, self.now))
                 self.do(other, self.managers[other].connected(site, self.now))
+
+    def lose(self, one, other):
+        """The connections between two sites break, with everything on their wires, and open again."""
+        for pair in ((one, other), (other, one)):
+            self.queues.pop(pair, None)
+            self.do(pair[0], self.managers[pair[0]].disconnected(pair[1]))
+        for pair in ((one, other), (other, one)):
+            self.do(pair[0], self.managers[pair[0]].connected(pair[1], self.now))
 
     def do(self, site, step: Step):
         """Commit, then act."""
@@ -155,6 +165,81 @@ def chain(sites="ABCD", policies=None):
         demands=tuple(Demand(between=pair) for pair in pairs),
         policies=policies or Policies(),
     )
+
+
+ENDS = ("app-a", "app-d")
+WAYS = (("A", "B", "C", "D"), ("D", "C", "B", "A"))
+
+
+class Streams:
+    """Two applications with a stream over a chain A-B-C-D."""
+
+    def __init__(self, net):
+        self.net = net
+        self.got = {end: {} for end in ENDS}
+
+    def ask(self, request):
+        site = self.net.network.application(request.application).site
+        self.net.number += 1
+        number = self.net.number
+        self.net.do(site, self.net.managers[site].request(number, request, self.net.now))
+        return number
+
+    def now(self, request, ticks=0):
+        number = self.ask(request)
+        self.net.settle()
+        for _ in range(ticks):
+            if number not in self.net.answers:
+                self.net.tick(0.2)
+        return self.net.answers.get(number)
+
+    def open(self, application, peer, stream=b"", **qos):
+        return self.now(ak.OpenStream(application=application, peer=peer, stream=stream, qos=ak.StreamQoS(**qos)))
+
+    def pair(self, first="app-a", **qos):
+        second = next(end for end in ENDS if end != first)
+        opened = self.open(first, second, **qos)
+        assert opened.status is StreamStatus.PEER_NOT_CONNECTED
+        joined = self.open(second, first, opened.stream)
+        assert joined.status is StreamStatus.SUCCESS
+        assert joined.qos == opened.qos
+        return opened.stream
+
+    def get(self, application, stream, index=None, ticks=40, **wanted):
+        reply = self.now(ak.GetChunk(application=application, stream=stream, index=index, **wanted), ticks)
+        if reply is not None and reply.status is StreamStatus.SUCCESS:
+            assert reply.index not in self.got[application], "a chunk was given twice"
+            self.got[application][reply.index] = reply.chunk
+        return reply
+
+    def close(self, application, stream):
+        return self.now(ak.CloseStream(application=application, stream=stream))
+
+    def equal(self):
+        """Both ends have the same bits at each index that both have; how many that are."""
+        one, other = self.got.values()
+        both = one.keys() & other.keys()
+        assert all(one[index] == other[index] for index in both)
+        assert len({one[index] for index in both}) == len(both)
+        return len(both)
+
+    def records(self, site):
+        store = self.net.stores[site]
+        return len(list(store.load(StreamRecord))), len(list(store.load(StreamChunkRecord)))
+
+
+@pytest.fixture
+def make_streams(keynet):
+    """Two applications of a chain A-B-C-D with key between its ends: ``make_streams(policies, seed)``."""
+
+    def made(policies=None, seed=1, produce=8, network=None):
+        net = keynet(network or keynet.chain(policies=policies), seed)
+        for _ in range(produce):
+            net.produce()
+        net.order(*WAYS)
+        return Streams(net)
+
+    return made
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from qit4n.service.streams import QoS, StreamClient
+
 pytestmark = pytest.mark.system
 
 
@@ -50,7 +52,21 @@ def test_the_search_finds_what_was_planted(form):
     assert traces([key], os.urandom(100_000)) == []
 
 
-def outputs(network, master, got):
+def stream_chunks(network, one, other):
+    """A key stream and its chunks: got by both ends, by one, and destroyed."""
+    ends = {}
+    for application in (one, other):
+        files = network.applications[application]
+        ends[application] = StreamClient(files["key_streams"], files["cert"], files["key"], files["ca"])
+    stream = ends[one].open_connect(one, other, QoS(key_chunk_size=32)).key_stream_id
+    ends[other].open_connect(other, one, key_stream_id=stream)
+    chunks = [ends[one].get_key(stream, index).value for index in range(6)]
+    assert [ends[other].get_key(stream, index).value for index in range(3)] == chunks[:3]
+    ends[one].get_key(stream, 7)
+    return stream, chunks
+
+
+def outputs(network, master, got, stream):
     """What an operator can see, and errors that name keys."""
     any_id = next(iter(got))
     for command in (
@@ -63,6 +79,8 @@ def outputs(network, master, got):
         ("key", "dec", master, any_id, "--as", "app-c"),
         ("key", "dec", master, any_id, "--as", "app-b"),
         ("key", "get", "app-c", "--as", master, "--number", "1000000"),
+        ("key", "stream", "get", stream, "--as", master, "--index", "0"),
+        ("audit", "show", "a", "--key", stream, "--last", "100000", "--json"),
     ):
         done = network.qit(*command)
         yield " ".join(command), (done.stdout + done.stderr).encode()
@@ -90,9 +108,10 @@ def test_no_delivered_key_is_in_any_file_output_or_process(start, three_sites, m
         network.fetch("app-c", "app-a", key_id)
     mine = dict(list(got.items())[:10])
     assert network.fetch("app-c", "app-a", *mine) == mine
-    keys = list(got.values())
+    stream, chunks = stream_chunks(network, "app-a", "app-c")
+    keys = [*got.values(), *chunks]
     searched = 0
-    for name, content in (*outputs(network, "app-a", got), *arguments_and_environment(network)):
+    for name, content in (*outputs(network, "app-a", got, stream), *arguments_and_environment(network)):
         assert traces(keys, content) == [], name
         searched += len(content)
     for file in network.state.rglob("*"):

@@ -54,7 +54,9 @@ def verify(
 @app.command()
 def show(
     site: Annotated[str, typer.Argument(help="site id")],
-    key: Annotated[str | None, typer.Option(help="key id, batch, slab or chunk: only what became of it")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="key id, batch, slab, chunk or Key_stream_ID: only what became of it")
+    ] = None,
     last: Annotated[int, typer.Option(help="how many events, the last ones")] = 30,
     state: State = None,
     json_: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
@@ -77,6 +79,7 @@ def show(
 
 
 def _concerns(event: AuditEvent, key: str) -> bool:
-    """Whether an event is about a slab or chunk, a batch, or the batch of a key id."""
+    """Whether an event is about a slab or chunk, a batch or that of a key id, a key stream or a chunk of it."""
     wanted = key.lower().replace("-", "")
-    return event.subject == key or (len(wanted) >= 24 and event.subject == wanted[:24])  # noqa: PLR2004
+    subject = event.subject.partition("/")[0] if "/" not in wanted else event.subject
+    return event.subject == key or subject == wanted or (len(wanted) >= 24 and event.subject == wanted[:24])  # noqa: PLR2004

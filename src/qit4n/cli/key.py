@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 
+from qit4n.cli import stream
 from qit4n.errors import KeyRequestError, QitError, UnknownNetworkError
 from qit4n.node.controller import ask
 from qit4n.node.processes import network_of, state_directory
@@ -18,6 +19,8 @@ from qit4n.refpoints import kq1, mc
 from qit4n.service.client import KMEClient, SharedKey
 
 app = typer.Typer(help="Get keys over ETSI GS QKD 014, and see what is claimed of them.", no_args_is_help=True)
+
+app.add_typer(stream.app, name="stream")
 
 As = Annotated[str, typer.Option("--as", help="SAE ID of the asking application")]
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]

@@ -48,6 +48,8 @@ def status(
 def tables(report: mc.NetworkStatus) -> Group:
     """The whole status for a terminal."""
     parts: list[Table | Text] = [links_table(report), sites_table(report), pools_table(report)]
+    if report.streams:
+        parts.append(streams_table(report))
     parts += [Text(f"ALARM {alarm.text}. {alarm.advice}", style="bold red") for alarm in report.alarms]
     return Group(*parts)
 
@@ -117,4 +119,15 @@ def pools_table(report: mc.NetworkStatus) -> Table:
         table.add_row(
             f"{pool.source} - {pool.destination}", ready, target, bits_text(pool.supplied_bits), paths, pool.trust
         )
+    return table
+
+
+def streams_table(report: mc.NetworkStatus) -> Table:
+    """Key streams (ETSI GS QKD 004): whose ends are open, and how many chunks they have had."""
+    table = _table("Key streams", ("Key_stream_ID", "applications"))
+    for name in ("open ends", "chunks", "bytes each"):
+        table.add_column(name, justify="right")
+    for stream in report.streams:
+        ends = " - ".join(stream.applications)
+        table.add_row(stream.stream, ends, str(len(stream.open)), str(stream.chunks), str(stream.chunk_bytes))
     return table

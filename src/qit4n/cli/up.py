@@ -115,6 +115,7 @@ def applications(network: Network, state: Path) -> dict[str, dict[str, str]]:
         host = network.site(application.site).host
         found[application.id] = {
             "kme": f"https://{host}:{network.kme_port(application.site)}",
+            "key_streams": f"{host}:{network.key_stream_port(application.site)}",
             "cert": str(files / "cert.pem"),
             "key": str(files / "key.pem"),
             "ca": str(files / "ca.pem"),

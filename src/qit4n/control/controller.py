@@ -100,6 +100,9 @@ class Controller:
             links=tuple(self._link_status(link, now) for link in self._network.links),
             pools=tuple(self._pool_status(pool, bits, routes.get(pool, ())) for pool, bits in self._targets.items()),
             alarms=tuple(self._alarms.values()),
+            streams=tuple(
+                stream for site in self._network.sites if self.up(site.id, now) for stream in self._streams_of(site.id)
+            ),
         )
 
     def answer(self, question: mc.McQuestion, now: float) -> mc.McAnswer:
@@ -115,6 +118,10 @@ class Controller:
     def _live_graph(self, now: float) -> tuple[tuple[str, ...], Stock]:
         live = tuple(site.id for site in self._network.sites if self.up(site.id, now))
         return live, self._stock(live)
+
+    def _streams_of(self, site: str) -> tuple[ck.StreamReport, ...]:
+        report = self._reports.get(site)
+        return report.streams if report else ()
 
     def _site_status(self, site: str, now: float) -> mc.SiteStatus:
         report = self._reports.get(site)

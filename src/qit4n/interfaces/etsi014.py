@@ -36,7 +36,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from qit4n.errors import KeyRequestError
+from qit4n.errors import KeyRequestError, ProtocolError
 from qit4n.interfaces.keycontainer import format_keys, format_uuid, read_uuids
 from qit4n.refpoints import ak
 
@@ -247,6 +247,8 @@ def format_reply(reply: ak.Reply, ignored: tuple[str, ...] = ()) -> tuple[int, b
         return format_refusal(reply)
     if isinstance(reply, ak.SupplyStatus):
         return 200, msgspec.json.encode(_status(reply))
+    if not isinstance(reply, ak.SuppliedKeys):
+        raise ProtocolError(f"{type(reply).__name__} is no answer of ETSI GS QKD 014")
     keys, extension = format_keys(reply.batches), _container_extension(reply, ignored)
     if not extension:
         return 200, b'{"keys":%b}' % keys

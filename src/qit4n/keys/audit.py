@@ -28,6 +28,8 @@ LifeCycle = Literal[
     "expired",  # nobody fetched it in time, or it was too old
     "voided",  # the other end does not hold it, or holds something else
     "erased",  # gone for good
+    "opened",  # an application has opened its end of a key stream
+    "closed",  # an end of a key stream is closed, by its application or because nobody used it
 ]
 
 
@@ -37,7 +39,8 @@ class AuditEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     Attributes:
         at: seconds since the Unix epoch, by the site's clock.
         step: which step.
-        subject: id of the slab or chunk, or the batch of keys (the first 24 hexadecimal digits of its key ids).
+        subject: id of the slab or chunk, or the batch of keys (the first 24 hexadecimal digits of its key ids), or
+            the Key_stream_ID (32 hexadecimal digits), for a chunk of a stream with ``/`` and its index.
         bits: amount of key.
         parties: the link, sites and applications concerned.
         note: what else an auditor should know.

@@ -5,7 +5,7 @@ AuthenticationError and changes nothing but, at worst, wasted bits; the driver l
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from qit4n.entropy import Entropy
 from qit4n.keys.combination.encapsulation import MLKEM768, Encapsulation
@@ -25,9 +25,12 @@ from qit4n.keys.store import (
     PositionRecord,
     SlabRecord,
     Store,
+    StreamChunkRecord,
+    StreamRecord,
     Write,
 )
 from qit4n.keys.supply.ksa import KSA
+from qit4n.keys.supply.streams import KeyStreams
 from qit4n.keys.synchronise import Synchroniser
 from qit4n.network.model import Network
 from qit4n.refpoints import ak, ck, kq1, kx
@@ -91,10 +94,14 @@ class KeyManager:
             heads=heads,
         )
         held = store.load(HeldKeysRecord)
-        self.ksa = KSA(site, Directory.of(network), self.pools, entropy, agreed=agreed, held=held)
+        directory, sessions = Directory.of(network), self._synchroniser.sessions
+        self.ksa = KSA(site, directory, self.pools, entropy, agreed=agreed, held=held)
+        common = (site, directory, self.ksa.access, self.pools, entropy)
+        self.streams = KeyStreams(*common, agreed=agreed, sessions=sessions)
         self._handlers = self._table()
         self._now = 0.0
         self._first: Step | None = Step(lost)
+        self._first.extend(self.streams.load(store.load(StreamRecord), store.load(StreamChunkRecord)))
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:
             self._first.extend(self._synchroniser.outrun(witnessed))
@@ -116,6 +123,8 @@ class KeyManager:
 
     def request(self, number: int, request: ak.Request, now: float) -> Step:
         """Ak: a request of an application; the answer carries ``number``."""
+        if isinstance(request, ak.StreamRequest):
+            return self._finish(self.streams.request(number, request, now), now)
         return self._finish(self.ksa.request(number, request, now), now)
 
     def order(self, table: ck.RelayTable, now: float) -> Step:
@@ -131,13 +140,16 @@ class KeyManager:
     def disconnected(self, peer: str) -> Step:
         """The way to another key manager has closed: requests that wait for it are refused, none is begun."""
         self._synchroniser.close(peer)
-        return self._finish(self.ksa.lost(peer), self._now)
+        step = self.ksa.lost(peer)
+        step.extend(self.streams.lost(peer))
+        return self._finish(step, self._now)
 
     def timer(self, now: float) -> Step:
         """To be called a few times a second."""
         step = self.kma.timer(now)
         step.extend(self.pools.expire(now))
         step.extend(self.ksa.timer(now))
+        step.extend(self.streams.timer(now))
         step.extend(self._synchroniser.timer(now))
         step.extend(self.pools.fill(now))
         return self._finish(step, now)
@@ -167,6 +179,7 @@ class KeyManager:
             seen=self._synchroniser.seen(peer),
             links=self.kma.states_for(peer),
             chunks=self.pools.states_for(peer),
+            streams=self.streams.states_for(peer, message.session),
         )
         return Step(actions=[Send(peer, answer)])
 
@@ -181,6 +194,7 @@ class KeyManager:
         step = self.kma.reconcile(peer, message.links)
         step.extend(self.pools.reconcile(peer, message.chunks))
         self._synchroniser.agreed.add(peer)
+        step.extend(self.streams.reconcile(peer, message.streams, now))
         step.extend(self.pools.fill(now))
         return step
 
@@ -190,6 +204,7 @@ class KeyManager:
         step = self.kma.void_with(peer)
         step.extend(self.pools.void_with(peer))
         step.extend(self.ksa.void_with(peer))
+        step.extend(self.streams.void_with(peer))
         return step
 
     def _table(self) -> dict[type[kx.KxMessage], Handler]:
@@ -219,7 +234,12 @@ class KeyManager:
             kx.SupplyHeld: lambda peer, message, _: self.ksa.supply_held(peer, message),
             kx.SupplyRefused: lambda peer, message, _: self.ksa.supply_refused(peer, message),
             kx.WithdrawSupply: lambda peer, message, _: self.ksa.withdraw_supply(peer, message),
+            **dict.fromkeys(get_args(kx.StreamMessage), self.streams.receive),
+            kx.RefuseChunk: self._chunk_refused,
         }
+
+    def _chunk_refused(self, peer: str, message: kx.RefuseChunk, now: float) -> Step:
+        return self._synchroniser.open(peer, now) if self.streams.refused(peer, message, now) else Step()
 
     def _secret_agreed(self, peer: str, message: kx.SecretCapsule, now: float) -> Step:
         step = self.epochs.answered(peer, message, now)

@@ -13,6 +13,7 @@ from qit4n.keys.audit import AuditEvent
 from qit4n.network.model import Trust
 from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import Sensitive, kq1
+from qit4n.refpoints.ak import StreamQoS
 
 
 class Record(Sensitive, frozen=True, kw_only=True):
@@ -93,6 +94,37 @@ class HeldKeysRecord(Record, frozen=True, kw_only=True):
     slaves: tuple[str, ...]
     waiting: tuple[bytes, ...]
     supplied_at: float = 0.0
+
+
+class StreamRecord(Record, frozen=True, kw_only=True):
+    """A key stream; ``key`` is its name of 24 bytes in hexadecimal.
+
+    The site of ``applications[0]`` leads: it cuts the chunks. ``number`` is how many it has cut, at the other site how
+    many that has held. ``open`` are the applications whose end is known to be open.
+    """
+
+    kind: ClassVar[str] = "stream"
+
+    applications: tuple[str, str]
+    qos: StreamQoS
+    number: int
+    open: tuple[str, ...]
+    ended: bool = False
+
+
+class StreamChunkRecord(Record, frozen=True, kw_only=True):
+    """A chunk of a stream that ``waiting``, applications of this site, have yet to get; ``key`` is ``stream/index``."""
+
+    kind: ClassVar[str] = "stream-chunk"
+    secret: ClassVar[bool] = True
+
+    stream: str
+    index: int
+    value: bytes
+    waiting: tuple[str, ...]
+    held_at: float
+    made_at: float
+    hops: int
 
 
 class PositionRecord(Record, frozen=True, kw_only=True):

@@ -84,6 +84,7 @@ class Synchroniser:
         self._told_of: dict[str, int] = {}
         self._told_at = 0.0
         self.agreed: set[str] = set()
+        self.sessions: dict[str, int] = {}
 
     def count(self, step: Step) -> Step:
         """Count the commit of a step that writes more than numbers."""
@@ -136,7 +137,7 @@ class Synchroniser:
         asked = self._asked.get(peer)
         if asked is None or asked[0] != message.session:
             return False
-        del self._asked[peer]
+        self.sessions[peer] = self._asked.pop(peer)[0]
         return True
 
     def is_outrun(self, peer: str, seen: int) -> bool:

@@ -188,11 +188,11 @@ def _policies(network: Network) -> Iterator[Finding]:
         sizes = f"{policies.min_key_size_bits}, {policies.key_size_bits}, {policies.max_key_size_bits}"
         what = f"minimum, default and maximum key size are {sizes} bits"
         yield Finding(("policies", "key_size_bits"), what, "order them", own)
-    last = network.base_port + 2 * len(network.sites)
+    last = network.last_port()
     if last > LAST_PORT:
         what = f"{len(network.sites)} sites need ports up to {last}"
         yield Finding(
-            ("base_port",), what, f"at most {LAST_PORT - 2 * len(network.sites)}", (("sites", EVERY, "count"),)
+            ("base_port",), what, f"at most {LAST_PORT - last + network.base_port}", (("sites", EVERY, "count"),)
         )
     for number, demand in enumerate(network.demands):
         if demand.pool_bits < policies.max_key_size_bits:

@@ -26,6 +26,8 @@ Host = Annotated[
     ),
 ]
 
+PORTS_OF_A_SITE = 3
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all parts of the file: unknown members are errors, never ignored."""
@@ -255,7 +257,8 @@ class Network(Part, frozen=True, kw_only=True):
     policies: Policies = Policies()
     controller_host: Host = "127.0.0.1"
     base_port: Annotated[
-        int, Meta(ge=1024, le=65_000, description="first TCP port: the controller; then two per site", examples=[28000])
+        int,
+        Meta(ge=1024, le=65_000, description="first TCP port: the controller; then three per site", examples=[28000]),
     ] = 28_000
 
     def site(self, site_id: str) -> Site:
@@ -284,11 +287,19 @@ class Network(Part, frozen=True, kw_only=True):
 
     def key_manager_port(self, site_id: str) -> int:
         """TCP port of a site for other sites (Kx and the channels of its QKD links)."""
-        return self.base_port + 1 + 2 * self._index(site_id)
+        return self.base_port + 1 + PORTS_OF_A_SITE * self._index(site_id)
 
     def kme_port(self, site_id: str) -> int:
         """TCP port of a site for applications (Ak: ETSI GS QKD 014)."""
-        return self.base_port + 2 + 2 * self._index(site_id)
+        return self.base_port + 2 + PORTS_OF_A_SITE * self._index(site_id)
+
+    def key_stream_port(self, site_id: str) -> int:
+        """TCP port of a site for applications with key streams (Ak: ETSI GS QKD 004)."""
+        return self.base_port + 3 + PORTS_OF_A_SITE * self._index(site_id)
+
+    def last_port(self) -> int:
+        """The highest TCP port that is used."""
+        return self.base_port + PORTS_OF_A_SITE * len(self.sites)
 
     def _index(self, site_id: str) -> int:
         return next(index for index, site in enumerate(self.sites) if site.id == site_id)

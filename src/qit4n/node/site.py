@@ -6,10 +6,11 @@ import gc
 import itertools
 import logging
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from qit4n.adapters import kmeserver, tls
+from qit4n.adapters import kmeserver, streamserver, tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.device014 import Device014
 from qit4n.adapters.frames import Frames, Hello
@@ -97,7 +98,11 @@ class SiteProcess:
         )
         try:
             port = self._network.key_manager_port(site)
-            async with listening(host, port, self._credentials, self._serve, who=f"site {site}"):
+            streams = (host, self._network.key_stream_port(site), self._credentials, self.ask)
+            async with (
+                streamserver.serving(*streams, network=self._network.name),
+                listening(host, port, self._credentials, self._serve, who=f"site {site}"),
+            ):
                 await first_of(
                     self._journal.run(),
                     self._timer(),
@@ -298,6 +303,16 @@ class SiteProcess:
                     last_refusal=pool.last_refusal,
                 )
                 for pool in manager.pools.outgoing.values()
+            ),
+            streams=tuple(
+                ck.StreamReport(
+                    stream=str(uuid.UUID(bytes=stream.id)),
+                    applications=stream.applications,
+                    open=tuple(sorted(stream.open)),
+                    chunk_bytes=stream.qos.key_chunk_size,
+                    chunks=stream.number,
+                )
+                for stream in manager.streams.led
             ),
             unclaimed_keys=manager.ksa.held.unclaimed_keys,
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,

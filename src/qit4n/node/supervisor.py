@@ -190,6 +190,8 @@ class Supervisor:
         for site in self._network.sites:
             wanted.append((f"site {site.id}", site.host, self._network.key_manager_port(site.id)))
             wanted.append((f"the KME of site {site.id}", site.host, self._network.kme_port(site.id)))
+            streams = self._network.key_stream_port(site.id)
+            wanted.append((f"the server of key streams of site {site.id}", site.host, streams))
         for who, host, port in wanted:
             try:
                 server = await asyncio.start_server(lambda *_: None, host, port)

@@ -84,6 +84,10 @@ class KeyPool:
         """Slabs from before a time."""
         return tuple(slab for slab, at in self._since.items() if at < than)
 
+    def since(self, slab: str) -> float:
+        """The time of a slab, in seconds."""
+        return self._since[slab]
+
     def remove(self, slab: str) -> None:
         """Forget a slab and what is left of it. No error if it is not held."""
         material = self._slabs.pop(slab, None)

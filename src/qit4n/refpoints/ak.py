@@ -1,11 +1,16 @@
-"""Ak: cryptographic application to key supply agent (ITU-T Y.3802, Q.4161); realised by ETSI GS QKD 014.
+"""Ak: cryptographic application to key supply agent (ITU-T Y.3802, Q.4161); realised by ETSI GS QKD 014 and 004.
 
 Names are those of the ITU side: an application (its id is an SAE id) asks for KSA-keys for itself as *master*
 and for the *slaves*; each slave then fetches its copies by key id.
 
+A *key stream* is the same key for two applications as a sequence of chunks, which both get by index (ETSI GS QKD 004
+V2.1.1); its messages are the last ones here.
+
 The keys of one request are a *batch*. A key id is a UUID of version 8 (RFC 9562): 12 bytes, random but for
 version and variant, name the batch, the last 4 are the key's place in it. It says nothing about the value.
 """
+
+from enum import IntEnum
 
 from qit4n.entropy import Entropy
 from qit4n.pools.knowledge import Knowledge
@@ -100,8 +105,101 @@ class Refused(Message, frozen=True, kw_only=True):
     key_ids: tuple[bytes, ...] = ()
 
 
-Request = GetStatus | GetKeys | GetKeysByID
-Reply = SupplyStatus | SuppliedKeys | Refused
+class StreamStatus(IntEnum):
+    """Status of ETSI GS QKD 004 V2.1.1; the numbers are those of the document."""
+
+    SUCCESS = 0
+    PEER_NOT_CONNECTED = 1  # OPEN_CONNECT succeeded, the other application has not opened the stream yet
+    INSUFFICIENT_KEY = 2
+    NO_PEER_FOR_KEY = 3  # GET_KEY failed: the other application is not connected
+    NO_QKD_CONNECTION = 4
+    STREAM_IN_USE = 5
+    TIMEOUT = 6
+    QOS_NOT_MET = 7
+    METADATA_TOO_SMALL = 8
+
+
+class StreamQoS(Message, frozen=True, kw_only=True):
+    """QoS of a key stream (ETSI GS QKD 004); 0 or an empty text leaves a member to the key manager.
+
+    Attributes:
+        key_chunk_size: bytes of a chunk.
+        max_bps: no more than this is given, in bit/s; 0 is no limit.
+        min_bps: least rate that is acceptable, in bit/s.
+        jitter: largest deviation of the rate, in bit/s.
+        priority: any number.
+        timeout: milliseconds after which a call fails.
+        ttl: seconds after which what nobody got is destroyed, and a stream that nobody uses ends.
+        metadata_mimetype: only ``application/json`` is known.
+    """
+
+    key_chunk_size: int = 0
+    max_bps: int = 0
+    min_bps: int = 0
+    jitter: int = 0
+    priority: int = 0
+    timeout: int = 0
+    ttl: int = 0
+    metadata_mimetype: str = ""
+
+
+class OpenStream(Message, frozen=True, kw_only=True):
+    """004 OPEN_CONNECT: ``application`` opens its end of a stream with ``peer``; an empty ``stream`` is given an id."""
+
+    application: str
+    peer: str
+    stream: bytes = b""
+    qos: StreamQoS = StreamQoS()
+
+
+class GetChunk(Message, frozen=True, kw_only=True):
+    """004 GET_KEY: the chunk at ``index``, or without one the next. ``metadata_size``: room for metadata, if wanted."""
+
+    application: str
+    stream: bytes
+    index: int | None = None
+    metadata_size: int | None = None
+
+
+class CloseStream(Message, frozen=True, kw_only=True):
+    """004 CLOSE: ``application`` closes its end."""
+
+    application: str
+    stream: bytes
+
+
+class OpenedStream(Message, frozen=True, kw_only=True):
+    """Answer to :class:`OpenStream`: the QoS that holds or, with ``QOS_NOT_MET``, the one that can be met."""
+
+    status: StreamStatus
+    stream: bytes = b""
+    qos: StreamQoS = StreamQoS()
+    text: str = ""
+
+
+class SuppliedChunk(Sensitive, frozen=True, kw_only=True):
+    """Answer to :class:`GetChunk`; ``metadata_size`` is what metadata needs."""
+
+    status: StreamStatus
+    index: int = 0
+    chunk: bytes = b""
+    metadata: str = ""
+    metadata_size: int = 0
+    text: str = ""
+
+
+class ClosedStream(Message, frozen=True, kw_only=True):
+    """Answer to :class:`CloseStream`."""
+
+    status: StreamStatus
+    text: str = ""
+
+
+StreamRequest = OpenStream | GetChunk | CloseStream
+StreamReply = OpenedStream | SuppliedChunk | ClosedStream
+KeyRequest = GetStatus | GetKeys | GetKeysByID
+Request = KeyRequest | StreamRequest
+Reply = SupplyStatus | SuppliedKeys | Refused | StreamReply
 
 BATCH_BYTES = 12
 _PLACES = tuple(place.to_bytes(4) for place in range(4096))

@@ -29,6 +29,16 @@ class PoolReport(Message, frozen=True, kw_only=True):
     last_refusal: str = ""
 
 
+class StreamReport(Message, frozen=True, kw_only=True):
+    """A key stream that the reporting site leads: whose ends are ``open``, and how many chunks have been cut."""
+
+    stream: str
+    applications: tuple[str, str]
+    open: tuple[str, ...]
+    chunk_bytes: int
+    chunks: int
+
+
 class SiteReport(Message, frozen=True, kw_only=True):
     """What a site tells the controller every second."""
 
@@ -38,6 +48,7 @@ class SiteReport(Message, frozen=True, kw_only=True):
     memory_bytes: int
     links: tuple[LinkReport, ...]
     pools: tuple[PoolReport, ...]
+    streams: tuple[StreamReport, ...] = ()
     unclaimed_keys: int = 0
     relayed_bits_for_others: int = 0
     fault: str = ""

@@ -4,14 +4,15 @@ KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlabs` make a distilled block usab
 :class:`Synchronise` .. :class:`Position` make both ends of all pools agree after a connection has opened;
 :class:`RelayKey` .. :class:`RelayRefused` carry shares of chunks over trusted nodes under a one-time pad per hop;
 :class:`ShareHeld` .. :class:`MissingChunks` let the two ends of an end-to-end pool make the same chunks of them.
-KSA to KSA: :class:`NotifySupply` .. :class:`WithdrawSupply` tell the slave's key manager which key was supplied.
+KSA to KSA: :class:`NotifySupply` .. :class:`WithdrawSupply` tell the slave's key manager which key was supplied;
+:class:`JoinStream` .. :class:`RefuseChunk` give both ends of a key stream the same chunks by index.
 Only :class:`RelayKey`, :class:`PadXor`, :class:`PadsCombined` and the mask of :class:`NotifySupply` carry key material,
 under one-time pads; :class:`SecretCapsule` carries a secret under ML-KEM.
 """
 
 from qit4n.network.model import Trust
 from qit4n.pools.knowledge import Knowledge
-from qit4n.refpoints import Message
+from qit4n.refpoints import Message, ak
 
 
 class Span(Message, frozen=True, kw_only=True):
@@ -72,6 +73,21 @@ class Synchronise(Message, frozen=True, kw_only=True):
     session: int
 
 
+class StreamState(Message, frozen=True, kw_only=True):
+    """What one end holds of a key stream: how many chunks it has had (``number``), and whether its end is ``open``.
+
+    A stream that ``ended`` grows no more.
+
+    ``stream`` has 24 bytes: the Key_stream_ID and 8 random bytes of the leading site, so that an id that is used again
+    is another stream. An end that waits for :class:`StreamJoined` knows only the first 16.
+    """
+
+    stream: bytes
+    number: int
+    open: bool
+    ended: bool = False
+
+
 class PoolStates(Message, frozen=True, kw_only=True):
     """Answer to :class:`Synchronise`.
 
@@ -80,12 +96,14 @@ class PoolStates(Message, frozen=True, kw_only=True):
             does not know that it was told, that store is an old copy.
         links: per link the slabs that the receiver of this message owns.
         chunks: the chunks that the receiver of this message relayed.
+        streams: the key streams of the two sites, led by either.
     """
 
     session: int
     seen: int
     links: dict[str, tuple[SlabState, ...]]
     chunks: tuple[SlabState, ...]
+    streams: tuple[StreamState, ...] = ()
 
 
 class Position(Message, frozen=True, kw_only=True):
@@ -260,6 +278,78 @@ class WithdrawSupply(Message, frozen=True, kw_only=True):
     batch: bytes
 
 
+class JoinStream(Message, frozen=True, kw_only=True):
+    """``application``, at your sender's site, opens its end of the stream with ``peer``; you lead the stream."""
+
+    stream: bytes
+    application: str
+    peer: str
+    qos: ak.StreamQoS
+
+
+class StreamJoined(Message, frozen=True, kw_only=True):
+    """Answer to :class:`JoinStream`; ``stream`` is the name of 24 bytes if it was opened."""
+
+    stream: bytes
+    status: ak.StreamStatus
+    qos: ak.StreamQoS
+    text: str = ""
+
+
+class StreamEnd(Message, frozen=True, kw_only=True):
+    """The sender's end of the stream has been opened, or closed: then the stream grows no more."""
+
+    stream: bytes
+    open: bool
+
+
+class WantChunks(Message, frozen=True, kw_only=True):
+    """Supply the chunks up to ``index`` within ``limit_ms``."""
+
+    stream: bytes
+    index: int
+    limit_ms: int
+
+
+class StreamShort(Message, frozen=True, kw_only=True):
+    """The leading site has too little key for the next chunk now."""
+
+    stream: bytes
+
+
+class SupplyChunk(Message, frozen=True, kw_only=True):
+    """The chunk at ``index`` lies at ``spans`` in the pool from the sender, one after the other.
+
+    ``session`` is that of the last :class:`Synchronise` on which both agree: what was sent before is void. The key is
+    ``age_ms`` old and went over ``hops`` links.
+    """
+
+    stream: bytes
+    index: int
+    spans: tuple[Span, ...]
+    session: int
+    age_ms: int
+    hops: int
+
+
+class ChunksHeld(Message, frozen=True, kw_only=True):
+    """The chunks before ``number`` have been held durably; ``waiting`` of them are yet to be fetched."""
+
+    stream: bytes
+    number: int
+    waiting: int
+    session: int
+
+
+class RefuseChunk(Message, frozen=True, kw_only=True):
+    """A chunk was not taken: both must agree anew on what they hold."""
+
+    stream: bytes
+    session: int
+
+
+StreamMessage = JoinStream | StreamJoined | StreamEnd | WantChunks | StreamShort | SupplyChunk | ChunksHeld
+
 KxMessage = (
     OfferSlab
     | AcceptSlab
@@ -285,4 +375,12 @@ KxMessage = (
     | SupplyHeld
     | SupplyRefused
     | WithdrawSupply
+    | JoinStream
+    | StreamJoined
+    | StreamEnd
+    | WantChunks
+    | StreamShort
+    | SupplyChunk
+    | ChunksHeld
+    | RefuseChunk
 )

@@ -1,6 +1,7 @@
 """Mc: manager (or an operator's tool) to QKDN controller (ITU-T Y.3802): the state of the whole network."""
 
 from qit4n.refpoints import Message
+from qit4n.refpoints.ck import StreamReport
 from qit4n.refpoints.kq1 import LinkAccount
 
 
@@ -92,6 +93,7 @@ class NetworkStatus(Message, frozen=True, kw_only=True):
     links: tuple[LinkStatus, ...]
     pools: tuple[PoolStatus, ...]
     alarms: tuple[Alarm, ...]
+    streams: tuple[StreamReport, ...] = ()
 
 
 McQuestion = AskStatus | AskAccount

@@ -43,7 +43,7 @@ class KMEClient:
             PeerUnreachableError: ``kme`` is no such URL.
         """
         self._host, self._port = _address(kme)
-        self._context = _context(Path(cert), Path(key), Path(ca))
+        self._context = context_of(Path(cert), Path(key), Path(ca))
 
     def status(self, slave: str) -> dict[str, Any]:
         """Get status (014 clause 5.2): the Status object for this application and ``slave``."""
@@ -99,7 +99,12 @@ def _address(kme: str) -> tuple[str, int]:
     return host, port
 
 
-def _context(cert: Path, key: Path, ca: Path) -> ssl.SSLContext:
+def context_of(cert: Path, key: Path, ca: Path) -> ssl.SSLContext:
+    """For the connections of an application.
+
+    Raises:
+        CertificateError: a file is missing or does not fit.
+    """
     missing = next((file for file in (cert, key, ca) if not file.is_file()), None)
     if missing is not None:
         raise CertificateError(f"{missing} is missing; make it: qit pki FILE --state DIR")

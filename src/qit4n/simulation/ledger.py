@@ -13,6 +13,7 @@ from qit4n.errors import InvariantViolatedError
 from qit4n.keys.audit import AuditEvent
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, xor
 from qit4n.keys.store import ChunkRecord
+from qit4n.keys.supply.stream import ID_BYTES
 from qit4n.network.model import Network
 from qit4n.pools.knowledge import Knowledge
 from qit4n.refpoints import kq1, kx
@@ -72,6 +73,7 @@ class Ledger(Watcher):
         self.slabs: dict[tuple[str, str], Material] = {}
         self.chunks: dict[str, Chunk] = {}
         self.supplies: dict[seam.KeyId, Supply] = {}
+        self.streamed: dict[tuple[bytes, int], set[str]] = {}
         self.seen: dict[str, bytearray] = {}
         self._passed: set[tuple[str, str, int]] = set()
         self._shares: dict[tuple[str, int], bytes] = {}
@@ -95,6 +97,11 @@ class Ledger(Watcher):
             self._once(site, message)
         elif isinstance(message, kx.NotifySupply) and site not in self.liars:
             self._noticed(message, seam.notice(message))
+        elif isinstance(message, kx.SupplyChunk) and site not in self.liars:
+            for span in message.spans:
+                self._spend(span.slab, span.offset, span.length)
+            names = self.streamed.setdefault((message.stream[:ID_BYTES], message.index), set())
+            names.update(span.slab for span in message.spans)
 
     def received(self, site: str, peer: str, message: kx.KxMessage) -> None:
         """A site has seen bytes."""
@@ -204,6 +211,11 @@ class Ledger(Watcher):
         """Whether a Byzantine site could have changed this key on its way."""
         supply = self.supplies.get(key_id)
         return supply is not None and any(self.liars.intersection(self.chunks[name].sites) for name in supply.chunks)
+
+    def chunk_through_a_liar(self, stream: bytes, index: int) -> bool:
+        """Whether a Byzantine site could have changed this chunk of a key stream, or led the stream."""
+        names = self.streamed.get((stream, index))
+        return bool(self.liars) and (names is None or any(self.liars & self.chunks[name].sites for name in names))
 
     def may_know(self, key_id: seam.KeyId) -> set[str]:
         """The sites that the records name as trusted with this key."""

@@ -13,6 +13,7 @@ from qit4n.simulation.deliveries import Deliveries
 from qit4n.simulation.faults import BY_CHOICE, FAULTS, restart
 from qit4n.simulation.ledger import Ledger
 from qit4n.simulation.part import Part, Run
+from qit4n.simulation.streams import KeyStreams
 from qit4n.simulation.topology import network_of
 from qit4n.simulation.trace import Trace
 from qit4n.simulation.workloads import Applications, Blocks, Tables
@@ -39,6 +40,7 @@ class Outcome:
     books: Counter[str] = field(default_factory=Counter)
     keys: int = 0
     fetched: int = 0
+    stream_chunks: int = 0
     excused: int = 0
 
 
@@ -53,7 +55,12 @@ def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
     ledger = Ledger(network, liars)
     run = Run(world, ledger, Deliveries(world, ledger))
     world.watchers += [ledger, run.deliveries]
-    parts = (_part(Blocks, run, seed), _part(Tables, run, seed), _part(Applications, run, seed))
+    parts = (
+        _part(Blocks, run, seed),
+        _part(Tables, run, seed),
+        _part(Applications, run, seed),
+        _part(KeyStreams, run, seed),
+    )
     faults = [_part(kind, run, seed) for kind in chosen]
     outcome = Outcome(seed, world.trace, tuple(kind.__name__ for kind in chosen))
     try:
@@ -64,6 +71,7 @@ def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
         world.trace.add(world.now, "-", "VIOLATED", str(error))
     outcome.keys = len(run.deliveries.keys)
     outcome.fetched = sum(len(known.fetched) for known in run.deliveries.keys.values())
+    outcome.stream_chunks = parts[3].number
     outcome.excused = len(run.deliveries.excused)
     return outcome
 
@@ -72,12 +80,16 @@ def _part(kind: type[PartType], run: Run, seed: int) -> PartType:
     return kind(run, random.Random(f"{seed} {kind.__name__}"))  # noqa: S311 - replay, not secrecy
 
 
-def _play(run: Run, parts: tuple[Blocks, Tables, Applications], faults: list[Part], outcome: Outcome) -> None:
-    blocks, _, applications = parts
+Parts = tuple[Blocks, Tables, Applications, KeyStreams]
+
+
+def _play(run: Run, parts: Parts, faults: list[Part], outcome: Outcome) -> None:
+    blocks, _, applications, streams = parts
     for part in (*parts, *faults):
         part.setup()
     run.world.run(FAULTY_S)
     applications.stop()
+    streams.stop()
     for fault in faults:
         fault.stop()
     run.calm, restarts = True, bool(faults) and applications.dice.random() < 0.5  # noqa: PLR2004
@@ -88,6 +100,7 @@ def _play(run: Run, parts: tuple[Blocks, Tables, Applications], faults: list[Par
         restart(applications, name)
     outcome.recovery_s = checks.recovered(run, applications)
     checks.kept(run, applications)
+    streams.recovered()
     blocks.stop()
     run.world.run(SETTLING_S)
     for part in (*parts, *faults):

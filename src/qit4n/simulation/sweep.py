@@ -32,7 +32,7 @@ class Summary:
         self.seeds += 1
         self.events.update(outcome.trace.counts)
         self.events.update({"keys delivered": outcome.keys, "copies fetched": outcome.fetched})
-        self.events.update({"copies excused": outcome.excused})
+        self.events.update({"copies excused": outcome.excused, "stream chunks": outcome.stream_chunks})
         self.faults.update(outcome.faults or ("none",))
         self.books.update(outcome.books)
         self.recovery_s = max(self.recovery_s, outcome.recovery_s)

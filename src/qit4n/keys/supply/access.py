@@ -77,6 +77,12 @@ class Access:
         text = f"{application} has {int(meter.bits.tokens)} bits left of {int(meter.bits.capacity)} bits a day"
         return ak.Refused(reason="too-many-requests", text=text)
 
+    def give_back(self, application: str, bits: int) -> None:
+        """What was counted of the quota was not given."""
+        bucket = self._meters[application].bits
+        if bucket is not None:
+            bucket.tokens = min(bucket.capacity, bucket.tokens + bits)
+
     def refuse_pair(self, master: str, slave: str) -> ak.Refused | None:
         """A refusal unless the two may share keys."""
         sites = self._directory.sites

@@ -71,7 +71,7 @@ class KSA:
         """Start with the held keys of the store; ``agreed`` are the sites with whom key may be cut now."""
         self.site = site
         self._directory = directory
-        self._access = Access(site, directory)
+        self.access = Access(site, directory)
         self._pools = pools
         self._entropy = entropy
         self.held = HeldKeys(held, preserve=directory.policies.preservation_s > 0)
@@ -81,10 +81,10 @@ class KSA:
 
     # Ak
 
-    def request(self, number: int, request: ak.Request, now: float) -> Step:
+    def request(self, number: int, request: ak.KeyRequest, now: float) -> Step:
         """Answer an application, now or when the slaves' key managers have."""
         caller = request.slave if isinstance(request, ak.GetKeysByID) else request.master
-        refused = self._access.refuse_rate(caller, now)
+        refused = self.access.refuse_rate(caller, now)
         if refused:
             return Step(actions=[Answer(number, refused)])
         if isinstance(request, ak.GetStatus):
@@ -106,7 +106,7 @@ class KSA:
         return self.held.fetch(number, request)
 
     def _status(self, request: ak.GetStatus) -> ak.Reply:
-        refused = self._access.refuse_pair(request.master, request.slave)
+        refused = self.access.refuse_pair(request.master, request.slave)
         if refused:
             return refused
         policies, target = self._directory.policies, self._directory.sites[request.slave]
@@ -136,9 +136,9 @@ class KSA:
         remote = self._by_site(request.slaves)
         bits = request.number * size_bits
         refused = (
-            self._access.refuse_request(request, size_bits)
+            self.access.refuse_request(request, size_bits)
             or self._shortage(request, remote, bits // 8)
-            or self._access.refuse_quota(request.master, bits, now)
+            or self.access.refuse_quota(request.master, bits, now)
         )
         if refused:
             return Step(actions=[Answer(number, refused)])
@@ -257,7 +257,7 @@ class KSA:
             and length % message.size == 0
             and len(message.mask) in {0, length}
             and bool(message.slaves)
-            and self._access.plausible(peer, message.master, message.slaves)
+            and self.access.plausible(peer, message.master, message.slaves)
         )
 
     def withdraw_supply(self, peer: str, message: kx.WithdrawSupply) -> Step:
