@@ -4,6 +4,9 @@ A new list counts within ``POLL_S``, without a restart: OpenSSL refuses handshak
 open with a certificate that it names are closed. :meth:`Credentials.admit` looks at the list once more, because a
 resumed TLS session skips the check of the certificate. A list that is older, unreadable or not of the authority
 changes nothing.
+
+A renewed certificate and key count within ``POLL_S`` too, for new connections; open ones stay. While the two files do not
+fit each other, as between the writing of one and of the other, the old pair is shown.
 """
 
 import asyncio
@@ -22,6 +25,8 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 
+Stamp = tuple[int, int, int]
+
 
 class Credentials:
     """Those of one holder, from the files in its directory."""
@@ -32,13 +37,16 @@ class Credentials:
         Raises:
             CertificateError: a file is missing, expired, unreadable, or does not fit the others.
         """
+        self._directory = directory
         self._path = directory / FILE_NAME
         self._authority = read_certificate(directory / "ca.pem")
         self.server = tls.server_context(directory)
         self.applications = tls.server_context_for_applications(directory)
         self.client = tls.client_context(directory)
         self._open: dict[Any, tls.Identity] = {}
-        self._seen = self._stamp()
+        self._seen = _stamp(self._path)
+        self._pair_seen = self._pair_stamp()
+        self._pair_refused: tuple[Stamp, ...] = ()
         self._list = RevocationList.of(self._path, self._authority)
 
     def admit(self, transport: Any) -> tls.Identity:
@@ -61,11 +69,14 @@ class Credentials:
             self.check()
 
     def check(self) -> None:
-        """Take a new list, if there is one, and close what it forbids or what has expired; forget what is closed."""
-        stamp = self._stamp()
+        """Take what is new in the files, and close what the list forbids or what has expired; forget what is closed."""
+        stamp = _stamp(self._path)
         if stamp != self._seen:
             self._seen = stamp
             self._take()
+        pair = self._pair_stamp()
+        if pair != self._pair_seen:
+            self._show(pair)
         now = time.time()
         for transport, identity in tuple(self._open.items()):
             if transport.is_closing():
@@ -90,15 +101,34 @@ class Credentials:
         self._list = fresh
         log.info("%d certificates are revoked", len(fresh.serials))
 
+    def _show(self, pair: tuple[Stamp, ...]) -> None:
+        """Show a renewed certificate, once it fits its key."""
+        files = self._directory / "cert.pem", self._directory / "key.pem"
+        try:
+            tls.server_context(self._directory)  # a pair that does not fit would leave a context without a key
+            for context in (self.server, self.applications, self.client):
+                context.load_cert_chain(*files, password="")
+        except (CertificateError, ssl.SSLError, OSError) as error:
+            if pair != self._pair_refused:
+                log.warning("a renewed certificate waits: %s", error)
+            self._pair_refused = pair
+            return
+        self._pair_seen = pair
+        log.info("%s is renewed", files[0])
+
     def _newer(self) -> RevocationList:
         fresh = RevocationList.of(self._path, self._authority)
         if fresh.number <= self._list.number:
             raise CertificateError(f"{self._path} is older than the list before it; restore the newer one")
         return fresh
 
-    def _stamp(self) -> tuple[int, int, int]:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _pair_stamp(self) -> tuple[Stamp, ...]:
+        return _stamp(self._directory / "cert.pem"), _stamp(self._directory / "key.pem")
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,4 +1,4 @@
-"""Revoked certificates: the list, who is refused, and which open connections close."""
+"""Credentials while a process runs: revoked certificates, whose connections close, and renewed ones."""
 
 import asyncio
 import contextlib
@@ -313,3 +313,32 @@ def test_who_is_at_the_other_end_has_an_end_of_validity():
             return {"subjectAltName": (("URI", "urn:qit4n:n:site:a"),), "notAfter": "Jan  1 00:00:10 1970 GMT"}
 
     assert tls.peer_identity(Shown()).expires == 10.0
+
+
+async def shown(state, port):
+    """The serial number of the certificate that the server shows on a new connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client(state, EAST))
+    found = writer.get_extra_info("ssl_object").getpeercert()["serialNumber"]
+    assert await answered(reader, writer)
+    writer.transport.abort()
+    return int(found, 16)
+
+
+async def test_a_renewed_certificate_is_shown_without_a_restart(network, state):
+    """New connections see the new one; the open one goes on; a new key without its certificate changes nothing yet."""
+    async with serving(state) as (port, credentials):
+        old = serial(state, "sites/east")
+        kept = await asyncio.open_connection("127.0.0.1", port, ssl=client(state, EAST))
+        assert await answered(*kept)
+        certificate = (state / "sites/east/cert.pem").read_bytes()
+        certificates.issue_all(network, state, renew=["east"])
+        new = (state / "sites/east/cert.pem").read_bytes()
+        (state / "sites/east/cert.pem").write_bytes(certificate)
+        credentials.check()
+        credentials.check()
+        assert await shown(state, port) == old
+        (state / "sites/east/cert.pem").write_bytes(new)
+        credentials.check()
+        assert await shown(state, port) == serial(state, "sites/east") != old
+        assert await answered(*kept)
+        kept[1].transport.abort()
