@@ -1,8 +1,8 @@
 """Real networks: ``qit up`` in its own process, real sockets, TLS, disks and signals."""
 
 import contextlib
+import fcntl
 import json
-import os
 import random
 import re
 import select
@@ -12,15 +12,18 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from qit4n.errors import KeyRequestError, PeerUnreachableError
 from qit4n.service.client import KMEClient
+
+PORTS = 100  # of one network: three a site and one for its controller
 
 THREE_SITES = """
 qit4n: 1
@@ -49,18 +52,22 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.filterwarnings(LEFT_BY_PYTHON))
 
 
-def free_base_port(count):
-    """A base port below the ephemeral range with ``count`` free ports after it."""
-    start = 20000 + (os.getpid() * 131) % 8000
-    for base in range(start, 32000, 97):
-        with contextlib.ExitStack() as sockets:
+@contextlib.contextmanager
+def base_port():
+    """A base port below the ephemeral range with ``PORTS`` free ports, which no other test process takes meanwhile."""
+    for base in random.sample(range(20_000, 32_000, PORTS), 12_000 // PORTS):
+        with contextlib.ExitStack() as held:
             try:
-                for port in range(base, base + count):
-                    one = sockets.enter_context(socket.socket())
-                    one.bind(("127.0.0.1", port))
+                reserved = held.enter_context((Path(tempfile.gettempdir()) / f"qit4n-ports-{base}").open("w"))
+                fcntl.flock(reserved, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for port in range(base, base + PORTS):
+                    with socket.socket() as one:
+                        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                        one.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return base
+            yield base
+            return
     raise RuntimeError("no free ports")
 
 
@@ -83,14 +90,17 @@ class Running:
     state: Path
     applications: dict
     ready_after_s: float
+    clients: dict = field(default_factory=dict)
 
     def qit(self, *arguments, timeout=60):
         return qit(*arguments, "--state", self.state, timeout=timeout)
 
     def client(self, application):
-        """A client of this application at its own KME."""
+        """The client of this application at its own KME, over connections that stay open."""
         files = self.applications[application]
-        return KMEClient(files["kme"], files["cert"], files["key"], files["ca"])
+        if application not in self.clients:
+            self.clients[application] = KMEClient(files["kme"], files["cert"], files["key"], files["ca"])
+        return self.clients[application]
 
     def status(self):
         done = self.qit("status", "--json")
@@ -150,13 +160,13 @@ def read_line(process, limit_s):
 @pytest.fixture
 def start(tmp_path):
     """Start networks: ``start("secoqc", "--eavesdrop", ...)``; all are stopped at the end."""
-    running, states = [], []
+    running, states, networks, ports = [], [], [], contextlib.ExitStack()
 
-    def make(network, *options, ports=80, limit_s=120, state=None, wait=True):
+    def make(network, *options, limit_s=120, state=None, wait=True):
         state = state or tmp_path / f"state-{len(running)}"
         command = [sys.executable, "-m", "qit4n.cli.main", "up", str(network), "--json", "--state", str(state)]
         if "--base-port" not in options:
-            command += ["--base-port", str(free_base_port(ports))]
+            command += ["--base-port", str(ports.enter_context(base_port()))]
         began = time.monotonic()
         with (tmp_path / f"up-{len(running)}.log").open("w") as log:
             process = subprocess.Popen(
@@ -165,9 +175,12 @@ def start(tmp_path):
         running.append(process)
         states.append(state)
         applications = json.loads(read_line(process, limit_s))["applications"] if wait else {}
-        return Running(process, state, applications, time.monotonic() - began)
+        networks.append(Running(process, state, applications, time.monotonic() - began))
+        return networks[-1]
 
     yield make
+    for client in (client for network in networks for client in network.clients.values()):
+        client.close()
     for process in running:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -180,6 +193,7 @@ def start(tmp_path):
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+    ports.close()
     for state in states:  # as root the data of PostgreSQL are not below the state directory
         shutil.rmtree((state / "postgres" / "data").resolve(), ignore_errors=True)
 

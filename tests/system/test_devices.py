@@ -56,7 +56,7 @@ def boxes(start, tmp_path):
     """The inner network: two boxes with their key managers."""
     file = tmp_path / "boxes.yaml"
     file.write_text(INNER)
-    return start(file, ports=8)
+    return start(file)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def equal_keys(network, number=8):
 
 def test_a_link_takes_its_key_from_boxes_and_recovers_when_they_were_gone(boxes, outer_file, start):
     """Equal keys at both ends; the account says whose claim it is; boxes killed: link down; restarted: keys again."""
-    outer = start(outer_file, ports=8)
+    outer = start(outer_file)
     equal_keys(outer)
     status = outer.status()
     link = status["links"][0]
@@ -133,7 +133,7 @@ def test_a_wrong_certificate_is_an_alarm_that_says_so(boxes, outer_file, start, 
         files = tmp_path / "pki" / "applications" / "app-east"
     for name in ("cert.pem", "key.pem"):
         shutil.copy(files / name, outer_file.parent / "box-b" / name)
-    outer = start(outer_file, ports=8, wait=False)
+    outer = start(outer_file, wait=False)
     wait_until_it_answers(outer)
     status = outer.wait_for(lambda one: "device-refused" in kinds(one), "the alarm", 60)
     text = next(alarm["text"] for alarm in status["alarms"] if alarm["kind"] == "device-refused")

@@ -54,7 +54,7 @@ def until_refused(ask, limit_s):
 
 
 def test_a_revoked_application_gets_no_key_on_its_open_connection(start):
-    """Within 2 s, there and on new ones; others go on; also after a restart; a new certificate works, a site's at once."""
+    """Within 2 s, there and on new ones; others go on; also after a restart. New ones work, a site's at once."""
     net = start("two-data-centres")
     kept, other = KeptOpen(net, "app-east"), KeptOpen(net, "app-west")
     net.wait_for(lambda status: all(pool["ready_bits"] > 4096 for pool in status["pools"]), "keys")

@@ -5,8 +5,8 @@ open with a certificate that it names are closed. :meth:`Credentials.admit` look
 resumed TLS session skips the check of the certificate. A list that is older, unreadable or not of the authority
 changes nothing.
 
-A renewed certificate and key count within ``POLL_S`` too, for new connections; open ones stay. While the two files do not
-fit each other, as between the writing of one and of the other, the old pair is shown.
+A renewed certificate and key count within ``POLL_S`` too, for new connections; open ones stay. While the two files do
+not fit each other, as between the writing of one and of the other, the old pair is shown.
 """
 
 import asyncio

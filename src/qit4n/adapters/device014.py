@@ -6,17 +6,15 @@ twice: an answer that was lost has consumed its keys.
 """
 
 import contextlib
-import ssl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError
 from qit4n.network.model import DeviceEnd
-from qit4n.service.client import KMEClient, SharedKey
+from qit4n.service.client import CLOSED, KMEClient, SharedKey
 
 OK = 200
-CLOSED = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Device014:
@@ -40,7 +38,8 @@ class Device014:
     def _admitted(self) -> Iterator[KMEClient]:
         """A client; a server of TLS 1.3 refuses a certificate after the handshake, many by closing without a word."""
         try:
-            yield self._client()
+            with self._client() as client:
+                yield client
         except PeerUnreachableError as error:
             if isinstance(error.__cause__, CLOSED):
                 text = f"it takes connections and closes them; it may not admit the certificate {self._files['cert']}"

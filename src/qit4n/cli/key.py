@@ -73,8 +73,9 @@ def get(
     json_: JSON = False,
 ) -> None:
     """Get fresh keys (014 'Get key'): prints key id and key in base64."""
-    client = _client(as_, state, kme, cert, key, ca)
-    _print(client.get_keys(slave, number=number, size=size, additional_slaves=tuple(also or ())), json_)
+    with _client(as_, state, kme, cert, key, ca) as client:
+        found = client.get_keys(slave, number=number, size=size, additional_slaves=also or ())
+    _print(found, json_)
 
 
 @app.command()
@@ -90,7 +91,9 @@ def dec(
     json_: JSON = False,
 ) -> None:
     """Get the same keys by their ids (014 'Get key with key IDs'), each once."""
-    _print(_client(as_, state, kme, cert, key, ca).get_keys_by_id(master, key_ids), json_)
+    with _client(as_, state, kme, cert, key, ca) as client:
+        found = client.get_keys_by_id(master, key_ids)
+    _print(found, json_)
 
 
 @app.command()
@@ -105,7 +108,8 @@ def status(
     json_: JSON = False,
 ) -> None:
     """Show how many keys can be had now (014 'Get status')."""
-    found = _client(as_, state, kme, cert, key, ca).status(slave)
+    with _client(as_, state, kme, cert, key, ca) as client:
+        found = client.status(slave)
     if json_:
         print(msgspec.json.encode(found).decode())
         return

@@ -1,23 +1,30 @@
 """An ETSI GS QKD 014 client for applications: Get status, Get key, Get key with key IDs over mutual TLS.
 
-    client = KMEClient("https://127.0.0.1:28002", "cert.pem", "key.pem", "ca.pem")
-    key = client.get_keys("app-west")[0]
+    with KMEClient("https://127.0.0.1:28002", "cert.pem", "key.pem", "ca.pem") as client:
+        key = client.get_keys("app-west")[0]
 
 Get key is never repeated by itself: a lost answer has consumed its keys (rule A4).
 """
 
 import base64
-import http.client
+import contextlib
 import json
 import ssl
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
+
+import anyio
+import httpx
 
 from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError
 
 TIMEOUT_S = 15.0
+KEYS = "/api/v1/keys"
+HEADERS = {"Content-Type": "application/json"}
+CLOSED = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 @dataclass(frozen=True)
@@ -33,62 +40,187 @@ class SharedKey:
 
 
 class KMEClient:
-    """Talks to the KME of the application's own site."""
+    """Talks to the KME of the application's own site, over connections that stay open; threads may share it."""
 
     def __init__(self, kme: str, cert: str | Path, key: str | Path, ca: str | Path) -> None:
         """``kme`` is the base URL (``https://host:port``); the files are PEM, the key without a password.
+
+        Renewed files count from the next call on.
 
         Raises:
             CertificateError: a file is missing or does not fit.
             PeerUnreachableError: ``kme`` is no such URL.
         """
-        self._host, self._port = _address(kme)
-        self._context = context_of(Path(cert), Path(key), Path(ca))
+        self._kme = _KME(_base(kme), Path(cert), Path(key), Path(ca))
+        self._stamps, self._http = self._kme.stamps(), httpx.Client(**self._kme.options())
+        self._retired: list[httpx.Client] = []
+
+    def __enter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the client is of no use afterwards."""
+        for client in (*self._retired, self._http):
+            client.close()
 
     def status(self, slave: str) -> dict[str, Any]:
         """Get status (014 clause 5.2): the Status object for this application and ``slave``."""
-        return self._call("GET", f"{quote(slave, safe='')}/status")
+        return self._call(_Call.status(slave))
 
     def get_keys(
-        self, slave: str, *, number: int = 1, size: int | None = None, additional_slaves: tuple[str, ...] = ()
+        self, slave: str, *, number: int = 1, size: int | None = None, additional_slaves: Sequence[str] = ()
     ) -> list[SharedKey]:
         """Get key (014 clause 5.3): ``number`` fresh keys of ``size`` bits (default: the KME's) to share."""
+        return _keys(self._call(_Call.get_keys(slave, number, size, additional_slaves)))
+
+    def get_keys_by_id(self, master: str, key_ids: Sequence[str]) -> list[SharedKey]:
+        """Get key with key IDs (014 clause 5.4): the same keys as ``master`` got, each once."""
+        return _keys(self._call(_Call.get_keys_by_id(master, key_ids)))
+
+    def _call(self, call: "_Call") -> dict[str, Any]:
+        stamps = self._kme.stamps()
+        if stamps != self._stamps:
+            fresh = httpx.Client(**self._kme.options())
+            self._retired.append(self._http)  # not closed yet: another call may be under way on it
+            self._stamps, self._http = stamps, fresh
+        with self._kme.errors():
+            response = self._http.request(call.method, call.path, content=call.body, headers=HEADERS)
+        return _decoded(response.status_code, response.content)
+
+
+class AsyncKMEClient:
+    """:class:`KMEClient` for asyncio: the same methods to be awaited, the same errors."""
+
+    def __init__(self, kme: str, cert: str | Path, key: str | Path, ca: str | Path) -> None:
+        """As :class:`KMEClient`."""
+        self._kme = _KME(_base(kme), Path(cert), Path(key), Path(ca))
+        self._stamps, self._http = self._kme.stamps(), httpx.AsyncClient(**self._kme.options())
+        self._retired: list[httpx.AsyncClient] = []
+
+    async def __aenter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; the client is of no use afterwards."""
+        for client in (*self._retired, self._http):
+            await client.aclose()
+
+    async def status(self, slave: str) -> dict[str, Any]:
+        """Get status (014 clause 5.2)."""
+        return await self._call(_Call.status(slave))
+
+    async def get_keys(
+        self, slave: str, *, number: int = 1, size: int | None = None, additional_slaves: Sequence[str] = ()
+    ) -> list[SharedKey]:
+        """Get key (014 clause 5.3)."""
+        return _keys(await self._call(_Call.get_keys(slave, number, size, additional_slaves)))
+
+    async def get_keys_by_id(self, master: str, key_ids: Sequence[str]) -> list[SharedKey]:
+        """Get key with key IDs (014 clause 5.4)."""
+        return _keys(await self._call(_Call.get_keys_by_id(master, key_ids)))
+
+    async def _call(self, call: "_Call") -> dict[str, Any]:
+        stamps = self._kme.stamps()
+        if stamps != self._stamps:
+            fresh = httpx.AsyncClient(**self._kme.options())
+            self._retired.append(self._http)  # not closed yet: another call may be under way on it
+            self._stamps, self._http = stamps, fresh
+        with self._kme.errors():
+            response = await self._http.request(call.method, call.path, content=call.body, headers=HEADERS)
+        return _decoded(response.status_code, response.content)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A request of 014: method, path below the base URL, body."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+
+    @classmethod
+    def status(cls, slave: str) -> Self:
+        return cls("GET", f"{KEYS}/{quote(slave, safe='')}/status")
+
+    @classmethod
+    def get_keys(cls, slave: str, number: int, size: int | None, additional_slaves: Sequence[str]) -> Self:
         wanted: dict[str, Any] = {"number": number}
         if size is not None:
             wanted["size"] = size
         if additional_slaves:
             wanted["additional_slave_SAE_IDs"] = list(additional_slaves)
-        return _keys(self._call("POST", f"{quote(slave, safe='')}/enc_keys", wanted))
+        return cls("POST", f"{KEYS}/{quote(slave, safe='')}/enc_keys", json.dumps(wanted).encode())
 
-    def get_keys_by_id(self, master: str, key_ids: list[str]) -> list[SharedKey]:
-        """Get key with key IDs (014 clause 5.4): the same keys as ``master`` got, each once."""
+    @classmethod
+    def get_keys_by_id(cls, master: str, key_ids: Sequence[str]) -> Self:
         wanted = {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
-        return _keys(self._call("POST", f"{quote(master, safe='')}/dec_keys", wanted))
+        return cls("POST", f"{KEYS}/{quote(master, safe='')}/dec_keys", json.dumps(wanted).encode())
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        connection = http.client.HTTPSConnection(self._host, self._port, context=self._context, timeout=TIMEOUT_S)
+
+@dataclass(frozen=True)
+class _KME:
+    """Where it is, and the files that connect to it."""
+
+    base: str
+    cert: Path
+    key: Path
+    ca: Path
+
+    def stamps(self) -> tuple[tuple[int, int], ...]:
+        """What changes when one of the files does."""
+        return tuple(_stamp(file) for file in (self.cert, self.key, self.ca))
+
+    def options(self) -> dict[str, Any]:
+        """Of a client of httpx; proxies and authorities of the environment do not count."""
+        context = context_of(self.cert, self.key, self.ca)
+        return {"base_url": self.base, "verify": context, "timeout": TIMEOUT_S, "trust_env": False}
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """What httpx raises, as one of ours with the address."""
         try:
-            text = json.dumps(body) if body is not None else None
-            connection.request(method, f"/api/v1/keys/{path}", text, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            status, content = response.status, response.read()
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            raise PeerUnreachableError(f"the KME at {self._host}:{self._port} closed the connection") from error
-        except ssl.SSLError as error:
-            raise CertificateError(
-                f"no TLS connection with the KME at {self._host}:{self._port}: {error.reason}"
-            ) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise PeerUnreachableError(
-                f"the KME at {self._host}:{self._port} does not answer ({error or type(error).__name__}); "
-                "is the network up?"
-            ) from error
-        finally:
-            connection.close()
-        return _decoded(status, content)
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            cause = _cause(error)
+            if isinstance(cause, CLOSED):
+                raise PeerUnreachableError(f"the KME at {self.base} closed the connection") from cause
+            if isinstance(cause, ssl.SSLError):
+                raise CertificateError(f"no TLS connection with the KME at {self.base}: {cause.reason}") from cause
+            text = f"the KME at {self.base} does not answer ({cause or type(cause).__name__}); is the network up?"
+            raise PeerUnreachableError(text) from cause
 
 
-def _address(kme: str) -> tuple[str, int]:
+def _cause(error: BaseException) -> BaseException:
+    """The socket's error below one of httpx; a connection that closes without an answer is one that was reset."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and not isinstance(found, (ssl.SSLWantReadError, ssl.SSLWantWriteError)):
+            return found
+        if isinstance(found, (httpx.RemoteProtocolError, anyio.EndOfStream)):
+            return ConnectionResetError("closed without a whole answer")
+        found = found.__cause__ or found.__context__
+    return error
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_ino
+
+
+def _base(kme: str) -> str:
     try:
         parts = urlsplit(kme if "//" in kme else f"https://{kme}")
         host, port = parts.hostname, parts.port or 443
@@ -96,7 +228,7 @@ def _address(kme: str) -> tuple[str, int]:
         host = None
     if not host or parts.scheme != "https":
         raise PeerUnreachableError(f"{kme} is not the base URL of a KME, such as https://kme.example:443")
-    return host, port
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def context_of(cert: Path, key: Path, ca: Path) -> ssl.SSLContext:

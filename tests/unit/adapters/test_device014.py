@@ -1,7 +1,5 @@
 """A device over ETSI GS QKD 014: what is asked of it, and what is made of its answers, at a key manager in a test."""
 
-import http.client
-
 import pytest
 
 from qit4n.adapters import device014
@@ -30,6 +28,12 @@ class KME:
     def __init__(self, kme, **files):
         assert kme == END.kme
         assert set(files) == {"cert", "key", "ca"}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
 
     def status(self, slave):
         assert slave == "site-b"
@@ -115,7 +119,7 @@ def test_a_missing_file_is_named(device):
 def test_a_server_that_closes_without_a_word_may_not_admit_the_certificate(device, monkeypatch):
     """TLS 1.3 refuses a certificate after the handshake; nobody listening stays nobody."""
     error = PeerUnreachableError("no answer")
-    error.__cause__ = http.client.RemoteDisconnected("closed")
+    error.__cause__ = ConnectionResetError("closed")
     monkeypatch.setattr(KME, "error", error)
     with pytest.raises(CertificateError, match=r"may not admit the certificate .*box/cert\.pem"):
         device.probe()
