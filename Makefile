@@ -6,8 +6,9 @@ KILLS ?= 1000
 MINUTES ?= 60
 
 SEEDS ?= 10000
+FUZZ ?= 1000000
 
-.PHONY: up conformance faults test test-long kills lint format install bench constraints clean
+.PHONY: up conformance faults fuzz test test-long kills lint format install bench constraints clean
 
 up: install
 	$(BIN)/qit up two-data-centres
@@ -26,6 +27,9 @@ kills: install
 
 faults: install  # SEEDS=n runs n seeds on all cores, SEED=n replays one with its trace
 	$(BIN)/python -m qit4n.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+
+fuzz: install  # FUZZ bent requests and frames: doors of a live site, every parser and frame
+	FUZZ=$(FUZZ) $(BIN)/pytest -s tests/fuzz tests/system/test_fuzz.py
 
 soak: install  # four fifths of the possible load; draws soak.svg
 	$(BIN)/python -m benchmarks soak --size $(MINUTES)

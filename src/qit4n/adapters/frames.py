@@ -84,7 +84,7 @@ class Frames(Generic[T]):
         del self._received[: LENGTH_BYTES + size]
         try:
             return self._decoder.decode(body)  # type: ignore[no-any-return]
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError(f"unreadable frame of {size} bytes: {error}") from error
 
     async def _fill(self, size: int) -> None:

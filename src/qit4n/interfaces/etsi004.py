@@ -61,7 +61,7 @@ class JSONLines:
         """The request of a line."""
         try:
             found = msgspec.json.decode(message)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ProtocolError("a request is one JSON object on one line, in UTF-8") from None
         if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
             raise ProtocolError('a request has the form {"command": "...", "data": {...}}')

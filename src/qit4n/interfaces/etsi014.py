@@ -127,7 +127,7 @@ def _json(body: bytes) -> dict[str, Any]:
         return {}
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise KeyRequestError(400, "the body is not JSON") from error
     if not isinstance(found, dict):
         raise KeyRequestError(400, "the body is not a JSON object")
