@@ -115,6 +115,12 @@ class ProtocolError(QitError):
     """A peer sent a message that the protocol does not allow in this state."""
 
 
+class RotationError(QitError):
+    """A key of an encryptor was not replaced: the one before it stays in use."""
+
+    exit_code = 19
+
+
 class AuthenticationError(ProtocolError):
     """A message authentication tag does not fit: the message was altered or is not from the peer."""
 

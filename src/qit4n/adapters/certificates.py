@@ -36,6 +36,9 @@ from qit4n.network.model import Network
 
 LIFETIME = datetime.timedelta(days=397)
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
+# Applications too are servers, when they tell each other key ids. As their certificates name no host, none is taken for
+# that of a KME.
+USAGES = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
 RENEW_BEFORE = datetime.timedelta(days=30)
 BACKDATE = datetime.timedelta(minutes=5)
 FOLDERS = {"sae": "applications", "site": "sites"}
@@ -228,9 +231,11 @@ def _fits(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, names:
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return False
-    return left > RENEW_BEFORE and certificate.public_key() == key.public_key() and list(found) == names
+    says = list(found) == names and list(usages) == USAGES
+    return says and left > RENEW_BEFORE and certificate.public_key() == key.public_key()
 
 
 def _names(network: Network, holder: _Holder) -> list[x509.GeneralName]:
@@ -247,7 +252,6 @@ def _sign(
     authority_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
-    usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if holder.hosts else [])]
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, holder.id)]))
@@ -257,7 +261,7 @@ def _sign(
         .not_valid_before(now - BACKDATE)
         .not_valid_after(min(now + LIFETIME, authority.not_valid_after_utc))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(USAGES), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())

@@ -31,11 +31,12 @@ CA = Annotated[Path | None, typer.Option(help="certificate of the authority (PEM
 JSON = Annotated[bool, typer.Option("--json", help="one JSON document, as the KME answers")]
 
 
-def _client(
+def where(
     caller: str, state: Path | None, kme: str | None, cert: Path | None, key: Path | None, ca: Path | None
-) -> KMEClient:
+) -> tuple[str, Path, Path, Path]:
+    """Base URL of the KME of an application, and its files: as given, or as the network's state has them."""
     if kme and cert and key and ca:
-        return KMEClient(kme, cert, key, ca)
+        return kme, cert, key, ca
     directory = state_directory(state)
     network = network_of(directory)
     application = network.application(caller)
@@ -46,7 +47,7 @@ def _client(
     host = network.site(application.site).host
     literal = f"[{host}]" if ":" in host else host  # an IPv6 address (RFC 3986 3.2.2)
     url = kme or f"https://{literal}:{network.kme_port(application.site)}"
-    return KMEClient(url, cert or files / "cert.pem", key or files / "key.pem", ca or files / "ca.pem")
+    return url, cert or files / "cert.pem", key or files / "key.pem", ca or files / "ca.pem"
 
 
 def _print(keys: list[SharedKey], json_: bool) -> None:
@@ -73,7 +74,7 @@ def get(
     json_: JSON = False,
 ) -> None:
     """Get fresh keys (014 'Get key'): prints key id and key in base64."""
-    with _client(as_, state, kme, cert, key, ca) as client:
+    with KMEClient(*where(as_, state, kme, cert, key, ca)) as client:
         found = client.get_keys(slave, number=number, size=size, additional_slaves=also or ())
     _print(found, json_)
 
@@ -91,7 +92,7 @@ def dec(
     json_: JSON = False,
 ) -> None:
     """Get the same keys by their ids (014 'Get key with key IDs'), each once."""
-    with _client(as_, state, kme, cert, key, ca) as client:
+    with KMEClient(*where(as_, state, kme, cert, key, ca)) as client:
         found = client.get_keys_by_id(master, key_ids)
     _print(found, json_)
 
@@ -108,7 +109,7 @@ def status(
     json_: JSON = False,
 ) -> None:
     """Show how many keys can be had now (014 'Get status')."""
-    with _client(as_, state, kme, cert, key, ca) as client:
+    with KMEClient(*where(as_, state, kme, cert, key, ca)) as client:
         found = client.status(slave)
     if json_:
         print(msgspec.json.encode(found).decode())

@@ -13,6 +13,7 @@ VERBS = (
     "up",
     "status",
     "key",
+    "encryptor",
     "audit",
     "check",
     "example",
