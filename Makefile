@@ -7,8 +7,9 @@ MINUTES ?= 60
 
 SEEDS ?= 10000
 FUZZ ?= 1000000
+ENCRYPTOR_SECONDS ?= 60
 
-.PHONY: up conformance faults fuzz test test-long kills lint format install bench constraints clean
+.PHONY: up conformance encryptors faults fuzz test test-long kills lint format install bench constraints clean
 
 up: install
 	$(BIN)/qit up two-data-centres
@@ -27,6 +28,9 @@ kills: install
 
 faults: install  # SEEDS=n runs n seeds on all cores, SEED=n replays one with its trace
 	$(BIN)/python -m qit4n.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+
+encryptors: install  # tunnels of WireGuard and strongSwan for a minute each; needs root and what .ci/run installs
+	ENCRYPTOR_SECONDS=$(ENCRYPTOR_SECONDS) $(BIN)/pytest -s tests/system/test_encryptors.py
 
 fuzz: install  # FUZZ bent requests and frames: doors of a live site, every parser and frame
 	FUZZ=$(FUZZ) $(BIN)/pytest -s tests/fuzz tests/system/test_fuzz.py
