@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qit4n.adapters import tls
-from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError, ProtocolError, QitError, RotationError
+from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError, QitError, RotationError
 from qit4n.service import keyidcarrier as carrier
 from qit4n.service.client import AsyncKMEClient, SharedKey
 from qit4n.service.encryptors import Encryptor
@@ -76,10 +76,11 @@ class Agent:
         while True:
             with self._failures():
                 async with self._connected() as line:
+                    peer_number = await line.perform(carrier.greet(self._number))
                     while True:
                         began = asyncio.get_running_loop().time()
                         with self._rotation_failures():
-                            await line.perform(carrier.master(carrier.next_number(self._number, line.peer_number)))
+                            await line.perform(carrier.master(carrier.next_number(self._number, peer_number)))
                         took = asyncio.get_running_loop().time() - began
                         await asyncio.sleep(max(0.0, self._ends.every_s - took))
             await asyncio.sleep(RETRY_S)
@@ -94,8 +95,7 @@ class Agent:
                     self._check(writer)
                     async with busy:
                         line = _Line(self, reader, writer)
-                        await line.greet()
-                        await line.perform(carrier.slave(line.peer_number, self._installed))
+                        await line.perform(carrier.slave(self._number, self._installed))
             finally:
                 writer.transport.abort()
 
@@ -114,9 +114,7 @@ class Agent:
         )
         try:
             self._check(writer)
-            line = _Line(self, reader, writer)
-            await line.greet()
-            yield line
+            yield _Line(self, reader, writer)
         finally:
             writer.transport.abort()
 
@@ -172,11 +170,6 @@ class Agent:
                 return await line.hear(HEAR_S if self._first else max(HEAR_S, IDLE * self._ends.every_s))
         return None
 
-    @property
-    def number(self) -> int:
-        """Of the key in use."""
-        return self._number
-
     async def _asked(self, keys: Any) -> list[SharedKey]:
         try:
             found: list[SharedKey] = await keys
@@ -192,15 +185,6 @@ class _Line:
 
     def __init__(self, agent: Agent, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._agent, self._reader, self._writer = agent, reader, writer
-        self.peer_number = 0
-
-    async def greet(self) -> None:
-        """Tell each other what is in use."""
-        await self.say(carrier.Hello(number=self._agent.number))
-        hello = await self.hear(HEAR_S)
-        if not isinstance(hello, carrier.Hello):
-            raise ProtocolError(f"the other end began with {type(hello).__name__}")
-        self.peer_number = hello.number
 
     async def say(self, message: carrier.Message) -> None:
         self._writer.write(carrier.encode(message))
@@ -211,8 +195,8 @@ class _Line:
         async with asyncio.timeout(limit_s):
             return carrier.decode(await self._reader.readuntil(b"\n"))
 
-    async def perform(self, side: carrier.Side) -> None:
-        """Do the steps of a side to its end; what breaks the connection ends it."""
+    async def perform(self, side: carrier.Side) -> Any:
+        """Do the steps of a side to its end, and give what it gives; what breaks the connection ends it."""
         result, failed = None, None
         try:
             while True:
@@ -222,7 +206,7 @@ class _Line:
                     result = await self._agent.step(step, self)
                 except RotationError as error:
                     failed = error
-        except StopIteration:
-            self.peer_number = self._agent.number
+        except StopIteration as ended:
+            return ended.value
         finally:
             side.close()

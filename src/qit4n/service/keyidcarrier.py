@@ -13,14 +13,16 @@ Here the one with the smaller SAE ID is master, whichever of them starts first. 
 
 *Install* means able to receive under the new key beside the old one, *use* means to send under it: so nothing that is
 under way is lost. When the slave cannot, it answers ``Refused``; when the master cannot, it says ``Withdraw``. A key
-that was offered is never offered again. Each end opens a connection with :class:`Hello`: the number of what it uses.
-After a break in the middle of a rotation the slave follows a master that uses the key already; else both go on with
-what they have, and the next number is above both.
+that was offered is never offered again. A connection begins with a :class:`Hello` of the master, then one of the slave:
+the number of what each uses. Between the two the slave follows a master that uses a key already which the slave has
+installed, as after a break in the middle of a rotation: before that the master may not replace the older one. The next
+number is above both.
 
 Each side is a generator: it yields steps and is sent their results, or has what went wrong (:class:`RotationError`)
 thrown in. Whoever drives it (``adapters/encryptoragent.py``) does the input and output.
 """
 
+import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +40,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_
 
 
 class Hello(_Said, frozen=True, kw_only=True):
-    """First message of each end: the number of the key that it uses, 0 for none."""
+    """First message of each end, the master's first: the number of the key that it uses, 0 for none."""
 
 
 class Offer(_Said, frozen=True, kw_only=True):
@@ -139,7 +141,7 @@ class Hear:
 
 
 Step = Get | Fetch | Install | Use | Drop | Say | Hear
-Side = Generator[Step, Any, None]
+Side = Generator[Step, Any, Any]
 
 
 def is_master(own: str, peer: str) -> bool:
@@ -156,6 +158,12 @@ def is_master(own: str, peer: str) -> bool:
 def next_number(own: int, peer: int) -> int:
     """The number of the next rotation, by the numbers of the two hellos."""
     return max(own, peer) + 1
+
+
+def greet(number: int) -> Generator[Step, Any, int]:
+    """The beginning of a connection, at the master, which uses ``number``; gives that of the slave."""
+    yield Say(Hello(number=number))
+    return _hello((yield Hear())).number
 
 
 def master(number: int) -> Side:
@@ -183,12 +191,13 @@ def master(number: int) -> Side:
 
 
 def slave(number: int, installed: int = 0) -> Side:
-    """All rotations of one connection, at the slave.
-
-    ``number`` is what the master said that it uses; ``installed`` what was installed here before and not used.
-    """
-    if installed and installed == number:
-        yield Use(number)
+    """All of one connection, at the slave: ``number`` is what it uses, ``installed`` what it could use instead."""
+    hello = _hello((yield Hear()))
+    if installed and installed == hello.number:
+        with contextlib.suppress(RotationError):  # the next key is another way to come together
+            yield Use(installed)
+            number = installed
+    yield Say(Hello(number=number))
     while True:
         offer = yield Hear()
         if not isinstance(offer, Offer):
@@ -206,6 +215,12 @@ def slave(number: int, installed: int = 0) -> Side:
         _expect(Switch, offer.number, told)
         yield Use(offer.number)
         yield Say(Switched(number=offer.number))
+
+
+def _hello(told: Message) -> Hello:
+    if not isinstance(told, Hello):
+        raise ProtocolError(f"the other end began with {type(told).__name__}")
+    return told
 
 
 def _expect(kind: type[_Said], number: int, told: Message) -> None:
