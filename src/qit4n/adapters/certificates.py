@@ -36,9 +36,6 @@ from qit4n.network.model import Network
 
 LIFETIME = datetime.timedelta(days=397)
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
-# Applications too are servers, when they tell each other key ids. As their certificates name no host, none is taken for
-# that of a KME.
-USAGES = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
 RENEW_BEFORE = datetime.timedelta(days=30)
 BACKDATE = datetime.timedelta(minutes=5)
 FOLDERS = {"sae": "applications", "site": "sites"}
@@ -59,6 +56,9 @@ class _Holder:
     role: str
     id: str
     hosts: tuple[str, ...] = ()
+
+
+_Usages = list[x509.ObjectIdentifier]
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _certificate(network: Network, holder: _Holder, authority: _Authority, *, re
         old, old_key = read_certificate(files["cert"]), _read_key(files["key"])
         if old.serial_number in authority.revoked.serials:
             return Made(files["cert"], "revoked")
-        if _signed_by(old, authority.certificate) and _fits(old, old_key, names):
+        if _signed_by(old, authority.certificate) and _fits(old, old_key, names, _usages(holder)):
             write_private(files["ca"], authority_pem)
             return Made(files["cert"], "kept", old.not_valid_after_utc)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -226,7 +226,9 @@ def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bo
     return True
 
 
-def _fits(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName]) -> bool:
+def _fits(
+    certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName], wanted: _Usages
+) -> bool:
     """Whether it has time left, belongs to the key beside it, and names whom the network file names."""
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     try:
@@ -234,8 +236,18 @@ def _fits(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, names:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return False
-    says = list(found) == names and list(usages) == USAGES
+    says = list(found) == names and list(usages) == wanted
     return says and left > RENEW_BEFORE and certificate.public_key() == key.public_key()
+
+
+def _usages(holder: _Holder) -> _Usages:
+    """What a certificate is for.
+
+    Applications too are servers, when they tell each other key ids; as their certificates name no host, none is taken
+    for that of a KME.
+    """
+    server = bool(holder.hosts) or holder.role == "sae"
+    return [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if server else [])]
 
 
 def _names(network: Network, holder: _Holder) -> list[x509.GeneralName]:
@@ -261,7 +273,7 @@ def _sign(
         .not_valid_before(now - BACKDATE)
         .not_valid_after(min(now + LIFETIME, authority.not_valid_after_utc))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.ExtendedKeyUsage(USAGES), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(_usages(holder)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())

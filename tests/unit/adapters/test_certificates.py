@@ -42,13 +42,16 @@ def test_private_files_are_private(state):
 
 
 def test_a_certificate_says_whose_it_is(state):
-    """URI with network, role and id; common name; hosts only for servers."""
+    """URI with network, role and id; common name; hosts only for sites; an operator is a client alone."""
     site = certificates.read_certificate(state / "sites" / "east" / "cert.pem")
     names = site.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == ["urn:qit4n:two-data-centres:site:east"]
     assert "127.0.0.1" in {str(one) for one in names.get_values_for_type(x509.IPAddress)}
     application = certificates.read_certificate(state / "applications" / "app-east" / "cert.pem")
-    usage = application.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    names = application.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [type(name) for name in names] == [x509.UniformResourceIdentifier]
+    operator = certificates.read_certificate(state / "operator" / "cert.pem")
+    usage = operator.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in usage
 
 
