@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -43,12 +45,19 @@ policies: {link_stock_bits: 100000}
 """
 
 
-def end(boxes, application, files):
+def end(boxes, application, files, interface):
     """What a site of the outer network knows of its box; the files are copied to ``files``, beside the network file."""
     found = boxes.applications[application]
     shutil.copytree(boxes.state / "applications" / application, files, dirs_exist_ok=True)
     plain = {name: f"{files.name}/{name}.pem" for name in ("cert", "key", "ca")}
-    return json.dumps({"kme": found["kme"], "sae": application} | plain)
+    kme = found["kme"] if interface == "etsi-014" else f"tls://{found['key_streams']}"
+    return json.dumps({"kme": kme, "sae": application} | plain)
+
+
+@pytest.fixture
+def interface():
+    """What the boxes speak."""
+    return "etsi-014"
 
 
 @pytest.fixture
@@ -60,12 +69,13 @@ def boxes(start, tmp_path):
 
 
 @pytest.fixture
-def outer_file(boxes, tmp_path):
+def outer_file(boxes, tmp_path, interface):
     """The network file of the outer network, with certificates by paths relative to it."""
     file = tmp_path / "outer" / "outer.yaml"
     file.parent.mkdir()
-    text = OUTER.replace("{END_A}", end(boxes, "kms-a", file.parent / "box-a"))
-    file.write_text(text.replace("{END_B}", end(boxes, "kms-b", file.parent / "box-b")))
+    text = OUTER.replace("interface: etsi-014", f"interface: {interface}")
+    text = text.replace("{END_A}", end(boxes, "kms-a", file.parent / "box-a", interface))
+    file.write_text(text.replace("{END_B}", end(boxes, "kms-b", file.parent / "box-b", interface)))
     return file
 
 
@@ -87,6 +97,25 @@ def equal_keys(network, number=8):
         got = network.get(master, slave, number=number)
         assert len(set(got.values())) == number
         assert network.fetch(slave, master, *got) == got
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("interface", ["etsi-004"])
+def test_a_link_takes_its_key_from_a_stream(boxes, outer_file, start):
+    """ETSI GS QKD 004 in the place of 014: equal keys at both ends; boxes killed and started again: keys again."""
+    outer = start(outer_file)
+    outer.wait_for(lambda one: all(pool["ready_bits"] > 40_000 for pool in one["pools"]), "keys from the stream")
+    equal_keys(outer)
+    account = json.loads(outer.qit("key", "account", "ab", "--json").stdout)["account"]
+    assert account["last"]["interface"] == "ETSI GS QKD 004"
+    outer.wait_for(lambda one: one["links"][0]["state"] == "resting", "a full stock")
+    for process in boxes.processes().values():
+        os.kill(process, signal.SIGKILL)
+    had = outer.status()["links"][0]["blocks"]
+    for _ in range(3):
+        outer.get("app-a", "app-b", number=64)
+    outer.wait_for(lambda one: one["links"][0]["blocks"] > had + 1, "more key from the stream")
+    equal_keys(outer)
 
 
 def test_a_link_takes_its_key_from_boxes_and_recovers_when_they_were_gone(boxes, outer_file, start):

@@ -17,6 +17,22 @@ from qit4n.service.client import CLOSED, KMEClient, SharedKey
 OK = 200
 
 
+def files_of(end: DeviceEnd, directory: Path) -> dict[str, Path]:
+    """The files of one end of a device: certificate, key, authority."""
+    return {name: directory / getattr(end, name) for name in ("cert", "key", "ca")}
+
+
+def check_files(files: dict[str, Path]) -> None:
+    """See that they are there.
+
+    Raises:
+        CertificateError: one is missing.
+    """
+    for name, file in files.items():
+        if not file.is_file():
+            raise CertificateError(f"{file} is missing: it is the file '{name}' of the device in the network file")
+
+
 class Device014:
     """The device's key manager at one site, for keys with ``far``. All calls block, for seconds if need be."""
 
@@ -26,12 +42,10 @@ class Device014:
         """``far`` is the SAE ID of the other end; relative paths of the files start at ``directory``."""
         self.address = end.kme
         self._far = far
-        self._files = {name: directory / getattr(end, name) for name in ("cert", "key", "ca")}
+        self._files = files_of(end, directory)
 
     def _client(self) -> KMEClient:
-        for name, file in self._files.items():
-            if not file.is_file():
-                raise CertificateError(f"{file} is missing: it is the file '{name}' of the device in the network file")
+        check_files(self._files)
         return KMEClient(self.address, **self._files)
 
     @contextlib.contextmanager

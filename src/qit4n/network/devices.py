@@ -10,6 +10,7 @@ from qit4n.network.finding import EVERY, Finding
 from qit4n.network.model import Device, DeviceEnd, Link, Network
 from qit4n.network.yamltext import At
 
+SCHEMES = {"etsi-014": "https://", "etsi-004": "tls://"}
 END = "{kme: ..., sae: ..., cert: ..., key: ..., ca: ...}"
 
 
@@ -39,7 +40,11 @@ def device_findings(network: Network) -> Iterator[Finding]:
         if name in network.modules:
             what = f"{name!r} is the name of a module already"
             yield Finding(("devices", name), what, "give each its own name", (("modules", name),))
-        for site in device.ends:
+        scheme = SCHEMES[device.interface]
+        for site, end in device.ends.items():
+            if not end.kme.startswith(scheme):
+                what = f"{end.kme} is not of {device.interface}"
+                yield Finding(("devices", name, "ends", site, "kme"), what, f"write {scheme}host:port")
             if site not in sites:
                 place: At = ("devices", name, "ends", site)
                 what = f"there is no site {site!r}"

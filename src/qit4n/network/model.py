@@ -106,12 +106,19 @@ class DeviceEnd(Part, frozen=True, kw_only=True):
     kme: Annotated[
         str,
         Meta(
-            pattern=r"^https://[^\s/?#@]+/?$(?!\n)",
-            description="base URL of the device's key manager at this site",
+            pattern=r"^(https|tls)://[^\s/?#@]+/?$(?!\n)",
+            description="base URL of the device's key manager at this site; for etsi-004 tls://host:port",
             examples=["https://kme-a.example:443"],
         ),
     ]
-    sae: Annotated[str, Meta(min_length=1, max_length=256, description="SAE ID under which the device knows this site")]
+    sae: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            description="SAE ID, or application id, under which the device knows this site",
+        ),
+    ]
     cert: File
     key: File
     ca: File
@@ -120,7 +127,9 @@ class DeviceEnd(Part, frozen=True, kw_only=True):
 class Device(Part, frozen=True, kw_only=True):
     """Devices of a vendor, in the place of emulated modules: finished key over a standard interface (Kq-1)."""
 
-    interface: Annotated[Literal["etsi-014"], Meta(description="ETSI GS QKD 014")]
+    interface: Annotated[
+        Literal["etsi-014", "etsi-004"], Meta(description="ETSI GS QKD 014 (keys) or 004 (key streams)")
+    ]
     ends: Annotated[dict[Identifier, DeviceEnd], Meta(description="by site id: the two ends of each link, at least")]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from qit4n.adapters import kmeserver, streamserver, tls
 from qit4n.adapters.credentials import Credentials
+from qit4n.adapters.device004 import Device004
 from qit4n.adapters.device014 import Device014
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
@@ -24,6 +25,7 @@ from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.keys.store import Write, position_of
 from qit4n.network.model import Link, Network
 from qit4n.node.devicemaster import DeviceMaster
+from qit4n.node.devices import Device
 from qit4n.node.deviceslave import DeviceSlave
 from qit4n.node.journal import Journal
 from qit4n.node.listener import listening
@@ -42,6 +44,7 @@ GC_THRESHOLD = (10_000, 20, 20)
 MARK_S = 1.0
 PRUNE_S = 2.0
 CHECK_S = 0.3
+DEVICES: dict[str, type[Device014] | type[Device004]] = {"etsi-014": Device014, "etsi-004": Device004}
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
 REPORT_S = 0.25
 RETRY_S = 0.2
@@ -127,7 +130,8 @@ class SiteProcess:
         first, far = link.ends[0] == self._site, link.ends[link.ends[0] == self._site]
         device = self._network.device_of(link)
         if device is not None:
-            own = Device014(device.ends[self._site], device.ends[far].sae, self._state)
+            kind = DEVICES[device.interface]
+            own: Device = kind(device.ends[self._site], device.ends[far].sae, self._state)
             with_device = (self._network, link, own, self._deliver, self._site)
             return DeviceMaster(*with_device, self._credentials) if first else DeviceSlave(*with_device)
         keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")

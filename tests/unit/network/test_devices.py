@@ -39,6 +39,8 @@ def test_one_line_puts_a_device_in_the_place_of_an_emulated_link():
     ("old", "new", "place", "what", "right"),
     [
         ("etsi-014", "etsi-015", (8, "devices.box.interface"), "not known", "etsi-014"),
+        ("etsi-014", "etsi-004", (10, "devices.box.ends.a.kme"), "is not of etsi-004", "tls://host:port"),
+        ("https://kme-a", "tls://kme-a", (10, "devices.box.ends.a.kme"), "is not of etsi-014", "https://host:port"),
         (" cert: a/cert.pem,", "", (10, "devices.box.ends.a"), "'cert' is missing", "box/cert.pem"),
         (" key: a/key.pem,", "", (10, "devices.box.ends.a"), "'key' is missing", "PEM file"),
         (", ca: /ca.pem", "", (10, "devices.box.ends.a"), "'ca' is missing", "PEM file"),
