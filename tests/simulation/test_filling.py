@@ -1,5 +1,6 @@
 """Filling of end-to-end pools between real key managers: fast, and without starving others."""
 
+from qit4n.keys.step import Control
 from qit4n.network.model import Policies, Trust
 from qit4n.refpoints import ck
 
@@ -61,3 +62,28 @@ def test_large_pools_get_what_small_ones_leave(keynet):
     assert ready(net, "B") >= 1_000
     assert ready(net, "C") >= 1_000
     assert ready(net, "D") > 8_000
+
+
+def test_key_piled_up_in_one_direction_does_not_rest_the_modules(keynet):
+    """One direction holds nearly the whole stock, the other nothing: the modules run until the other has its half."""
+    net = keynet(keynet.chain("AB", policies=Policies(link_stock_bits=8 * 8192, combine_ml_kem=False)))
+    modules = []
+    carry_out = net.do
+
+    def watched(site, step):
+        modules.extend(action.order.run for action in step.actions if site == "A" and isinstance(action, Control))
+        carry_out(site, step)
+
+    net.do = watched
+    stock = net.managers["A"].kma.stocks["ab"]
+    for _ in range(20):
+        while not modules or modules[-1]:
+            net.produce(1024, links=["ab"])
+        net.managers["A"].kma.pad(stock, stock.send.available_bytes)
+        net.tick()
+    assert stock.receive.available_bytes >= 4096
+    assert modules[-1], "the direction of A has nothing"
+    while modules[-1]:
+        net.produce(1024, links=["ab"])
+    assert 4096 <= stock.send.available_bytes <= 4096 + 1024
+    assert stock.receive.available_bytes <= 4096 + 1024

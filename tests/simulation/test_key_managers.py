@@ -125,7 +125,7 @@ def test_conservation_of_bits_on_a_link(net):
     """Key received at Kq-1 is what is held plus what relays and salts (64 bytes a slab, chunk and share) paid."""
     net.tick()
     kma = net.managers["A"].kma
-    held = sum(stock.total_bytes for stock in kma.stocks.values())
+    held = sum(stock.send.available_bytes + stock.receive.available_bytes for stock in kma.stocks.values())
     relayed = sum(pool.relayed_bytes for pool in net.managers["A"].pools.outgoing.values())
     back = sum(pool.relayed_bytes for pool in net.managers["D"].pools.outgoing.values())
     chunks = len(net.stores["D"].load(ChunkRecord))

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from qit4n.keys.manager import KeyManager
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, SlabRecord, chunk_key
+from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, PositionRecord, SlabRecord, chunk_key
 from qit4n.refpoints import ak, kx
 
 FORTH = ("A", "B")
@@ -252,3 +252,19 @@ def test_a_slab_or_chunk_without_any_head_counts_as_lost(net):
         net.settle()
         for other in "AB":
             assert lost.key not in {one.key for one in net.stores[other].load(kind)}
+
+
+@pytest.mark.parametrize("damaged", ["to B", "to B again"])
+def test_a_damaged_number_is_mended_before_its_twin_is_damaged(net, damaged):
+    """Either record of what B was told suffices for A to trust its store, and both are there after the next commit."""
+    for _ in range(8):
+        net.tick()
+    told, twin = (net.stores["A"].records[PositionRecord.kind, name] for name in ("to B", "to B again"))
+    assert told.position == twin.position > 0
+    for name in (damaged, "to B again" if damaged == "to B" else "to B"):
+        net.stores["A"].rotten.add((PositionRecord.kind, name))
+        restart(net, "A")
+        connect(net, "A")
+        net.settle()
+        assert not net.managers["A"].is_old_copy
+        assert not net.stores["A"].rotten, "mended"

@@ -10,7 +10,8 @@ Rules it keeps:
   never use the same bytes. The leading end gives it to the site that can send less.
 - Each byte leaves a pool once (``pools.keypool``); the head is durable before what it paid for is sent.
 - Key that is older than the policy allows is voided by its owner.
-- When both directions together hold the stock that the policy asks for, the QKD module rests.
+- When each direction holds its half of the stock that the policy asks for, the QKD module rests: key of one direction
+  is of no use to the other.
 
 Links to one peer are independent of each other; nothing here knows a path.
 """
@@ -54,10 +55,11 @@ class LinkStock:
     offered_at: float = 0.0
 
     @property
-    def total_bytes(self) -> int:
-        """Key of this link held here, whatever its state."""
+    def scarcer_bytes(self) -> int:
+        """Key of the direction that holds less, when what waits for the agreement has been given to it first."""
         waiting = sum(len(slab.material) for slab in self.pending.values())
-        return self.send.available_bytes + self.receive.available_bytes + waiting
+        less, more = sorted((self.send.available_bytes, self.receive.available_bytes))
+        return min(less + waiting, (less + more + waiting) // 2)
 
     def pending_bytes(self, owner: str) -> int:
         """Pending key that will belong to ``owner``."""
@@ -316,8 +318,8 @@ class KMA:
         return step
 
     def _run_or_rest(self, stock: LinkStock) -> Step:
-        full = self._stock_bytes * (RUN_AGAIN_SHARE if stock.running is False else 1.0)
-        run = stock.total_bytes < full
+        full = self._stock_bytes / 2 * (RUN_AGAIN_SHARE if stock.running is False else 1.0)
+        run = stock.scarcer_bytes < full
         if run == stock.running:
             return Step()
         stock.running = run

@@ -101,6 +101,7 @@ class KeyManager:
         self._handlers = self._table()
         self._now = 0.0
         self._first: Step | None = Step(lost)
+        self._first.extend(self._synchroniser.mend())
         self._first.extend(self.streams.load(store.load(StreamRecord), store.load(StreamChunkRecord)))
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:

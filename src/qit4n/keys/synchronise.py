@@ -79,6 +79,9 @@ class Synchroniser:
         for key, number in positions.items():
             name = key.removesuffix(TWIN)
             self._numbers[name] = max(number, self._numbers.get(name, 0))
+        self._damaged = sorted(
+            name for name in self._numbers if name != site and not {name, name + TWIN} <= {*positions}
+        )
         self._entropy = entropy
         self._asked: dict[str, tuple[int, float]] = {}
         self._told_of: dict[str, int] = {}
@@ -111,6 +114,13 @@ class Synchroniser:
         """Twice: a store that forgot what it told would be taken for an old copy, and one record may be damaged."""
         self._numbers[key] = number
         return Step([Put(PositionRecord(key=name, position=number)) for name in (key, key + TWIN)])
+
+    def mend(self) -> Step:
+        """Write again what the store had one sound record of, before the other is damaged too."""
+        step = Step()
+        for name in self._damaged:
+            step.extend(self._keep(name, self._numbers[name]))
+        return step
 
     def heard(self, peer: str, number: int) -> Step:
         """Remember what a peer tells.

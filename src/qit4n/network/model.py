@@ -232,9 +232,9 @@ class Policies(Part, frozen=True, kw_only=True):
         float, Meta(ge=0, description="rows of the audit trail are kept this long, the newest always; 0: all are kept")
     ] = 0.0
     limits: Limits = Limits()
-    link_stock_bits: Annotated[int, Meta(ge=8192, description="a link rests when its two ends hold this much")] = (
-        1_000_000
-    )
+    link_stock_bits: Annotated[
+        int, Meta(ge=8192, description="a link rests when each direction holds half of this")
+    ] = 1_000_000
     epsilon_secrecy: Annotated[
         float, Meta(gt=0, lt=1, description="at most so far from a secret key, per block", examples=[1e-9])
     ] = 1e-9

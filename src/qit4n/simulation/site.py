@@ -8,6 +8,7 @@ from qit4n.errors import InvariantViolatedError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, Control, Send, Step
 from qit4n.keys.store import PositionRecord, Write, position_of, settle
+from qit4n.keys.synchronise import TO, TWIN
 from qit4n.refpoints import ak, ck, kq1, kx
 from qit4n.simulation.disk import Disk
 from qit4n.simulation.encapsulation import SimulatedEncapsulation
@@ -80,12 +81,17 @@ class SimulatedSite:
             witnessed=self.disk.mark,
             encapsulation=SimulatedEncapsulation(self._world.entropy),
         )
-        if (PositionRecord.kind, self.id) in self.disk.damaged:
+        if self._lost_position():
             for watcher in self._world.watchers:
                 watcher.restored(self.id)  # nobody knows how old the store is: it is given up
         elif self.manager.is_old_copy and not self.restored:
             raise InvariantViolatedError("a store that is up to date is used", f"{self.id} gives up its store")
         self.restored = self.restored and self.manager.is_old_copy
+
+    def _lost_position(self) -> bool:
+        """Whether the site cannot know its own position, or, both records being damaged, what it told a peer."""
+        lost = {key for kind, key in self.disk.damaged if kind == PositionRecord.kind}
+        return self.id in lost or any(key.startswith(TO) and key + TWIN in lost for key in lost)
 
     def crash(self) -> None:
         """End the process now; a commit under way is on the disk or is not."""
