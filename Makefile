@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# A network is six processes and more, and the tests start some hundred: compiled once, not by each of them.
+export PYTHONDONTWRITEBYTECODE :=
+
 KILLS ?= 1000
 MINUTES ?= 60
 
@@ -17,8 +20,8 @@ up: install
 test: install
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
 
-test-long: install
-	$(BIN)/pytest -m long
+test-long: install  # tests of the group `measured` run one after another: they measure rates
+	$(BIN)/pytest -n 2 --dist loadgroup -m long
 
 conformance: install  # the checklist of docs/reference/checklist.md: each line with its tests and their result
 	$(BIN)/pytest --checklist -q -m "not long"
@@ -33,7 +36,7 @@ encryptors: install  # tunnels of WireGuard and strongSwan for a minute each; ne
 	ENCRYPTOR_SECONDS=$(ENCRYPTOR_SECONDS) $(BIN)/pytest -s tests/system/test_encryptors.py
 
 fuzz: install  # FUZZ bent requests and frames: doors of a live site, every parser and frame
-	FUZZ=$(FUZZ) $(BIN)/pytest -s tests/fuzz tests/system/test_fuzz.py
+	FUZZ=$(FUZZ) $(BIN)/pytest -s tests/fuzz tests/conformance/test_openapi_fuzzed.py tests/system/test_fuzz.py
 
 soak: install  # four fifths of the possible load; draws soak.svg
 	$(BIN)/python -m benchmarks soak --size $(MINUTES)
@@ -59,14 +62,15 @@ install: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/cpp/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
 	touch $@
 
-constraints:
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
+constraints:  # UPGRADE=--upgrade renews the pins
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-header --no-annotate --no-emit-index-url \
 		--universal --group dev pyproject.toml --output-file constraints.txt
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-header --no-annotate --no-emit-index-url \
 		--universal --group peers --constraint constraints.txt pyproject.toml --output-file benchmarks/constraints.txt
 
 clean:

@@ -2,9 +2,21 @@
 
 import argparse
 import json
-import sys
 
-from benchmarks import Benchmark, distillation, ldpc, light, relay, soak, stores, supply
+from benchmarks import (
+    Benchmark,
+    anomalies,
+    control,
+    distillation,
+    ldpc,
+    light,
+    rates,
+    relay,
+    soak,
+    stores,
+    supply,
+    truth,
+)
 
 ALL: dict[str, Benchmark] = {
     "detections": light.detections,
@@ -14,10 +26,14 @@ ALL: dict[str, Benchmark] = {
     "amplify": distillation.amplify,
     "distil": distillation.distil,
     "relay": relay.relay,
+    "control": control.control,
     "supply": supply.supply,
     "stores": stores.stores,
     "soak": soak.soak,
     "first-key": supply.first_key,
+    "rates": rates.rates,
+    "truth": truth.truth,
+    "anomalies": anomalies.anomalies,
 }
 
 
@@ -47,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,6 +4,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,12 +15,13 @@ from benchmarks.light import LINK
 from qit4n.kernels.toeplitz import seed_bits, toeplitz_hash
 from qit4n.physics.rates import binary_entropy
 from qit4n.quantum.distillation import messages, session
-from qit4n.quantum.distillation.cascade import FRAME_BITS, CascadeEnd
+from qit4n.quantum.distillation.cascade import FRAME_BITS, CascadeEnd, CascadePlan
 from qit4n.quantum.distillation.receiver import ReceiverSession
 from qit4n.quantum.distillation.reconcile import choose
 from qit4n.quantum.distillation.transmitter import TransmitterSession
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
+from qit4n.refpoints.kq1 import SecurityAccount
 
 T = TypeVar("T")
 QBERS = (0.01, 0.02, 0.03, 0.05)
@@ -55,6 +57,18 @@ def noisy_pair(dice: np.random.Generator, bits: int, qber: float) -> tuple[NDArr
     return key, noisy
 
 
+def cascade_plan(bits: int, seed: int, qber: float, round_trip_s: float | None) -> CascadePlan:
+    """The plan for ends so far apart, where Cascade keeps pace.
+
+    Raises:
+        TypeError: another method was chosen.
+    """
+    plan, why = choose(bits, seed, qber, round_trip_s=round_trip_s, fill_s=math.inf)
+    if not isinstance(plan, CascadePlan):
+        raise TypeError(why)
+    return plan
+
+
 def converse(reference: CascadeEnd, corrector: CascadeEnd, clock: Clock) -> int:
     """Carry parities between both ends; the number of messages of one end."""
     waiting, count = deque(clock.run("corrector", corrector.begin)), 0
@@ -73,9 +87,9 @@ def cascade(seed: int, size: int | None) -> Iterator[Result]:
     for qber in QBERS:
         key, noisy = noisy_pair(np.random.default_rng(seed), bits, qber)
         true = float(np.bitwise_count(key ^ noisy).sum()) / bits
-        (plan, _), clock = choose(bits, seed, qber, round_trip_s=None, fill_s=1.0), Clock()
-        reference = clock.run("reference", lambda key=key, plan=plan: CascadeEnd(key, plan, corrects=False))
-        corrector = clock.run("corrector", lambda noisy=noisy, plan=plan: CascadeEnd(noisy, plan, corrects=True))
+        plan, clock = cascade_plan(bits, seed, qber, None), Clock()
+        reference = clock.run("reference", partial(CascadeEnd, key, plan, corrects=False))
+        corrector = clock.run("corrector", partial(CascadeEnd, noisy, plan, corrects=True))
         messages = converse(reference, corrector, clock)
         left = np.unpackbits(corrector.key() ^ key).reshape(-1, FRAME_BITS).any(axis=1).sum()
         name, entropy = f"cascade {qber:.0%}", float(binary_entropy(true))
@@ -115,7 +129,7 @@ def cascade_distant(seed: int, size: int | None) -> Iterator[Result]:
         bits = size or (1 << 28 if round_trip_s < 0.005 else 1 << 30)
         qber = 0.02
         key, noisy = noisy_pair(np.random.default_rng(seed), bits, qber)
-        (plan, _), clock = choose(bits, seed, qber, round_trip_s=round_trip_s, fill_s=math.inf), Clock()
+        plan, clock = cascade_plan(bits, seed, qber, round_trip_s), Clock()
         ends = {
             "reference": CascadeEnd(key, plan, corrects=False),
             "corrector": CascadeEnd(noisy, plan, corrects=True),
@@ -217,16 +231,16 @@ def distil(seed: int, size: int | None) -> Iterator[Result]:
     }
     clock = Clock()
     inbox: dict[str, deque[Any]] = {"transmitter": deque(), "receiver": deque()}
-    delivered = []
+    accounts: list[SecurityAccount] = []
 
     def run(end: str, name: str, work: Callable[..., list[session.Action]], *arguments: Any) -> None:
         for action in clock.run(name, work, *arguments):
             if isinstance(action, session.Send):
                 inbox["receiver" if end == "transmitter" else "transmitter"].append(action.message)
-            elif isinstance(action, session.Deliver):
-                delivered.append(action.key)
+            elif isinstance(action, session.Deliver) and isinstance(action.key.account, SecurityAccount):
+                accounts.append(action.key.account)
 
-    while len(delivered) < len(ends):
+    while len(accounts) < len(ends):
         light = laser.emit(20_000_000)
         found = detectors.detect(light)
         run("receiver", "receiver, sifting", receiver.detected, found, light.first_slot, light.pulses, 0.0)
@@ -236,8 +250,7 @@ def distil(seed: int, size: int | None) -> Iterator[Result]:
                     message = inbox[end].popleft()
                     sifting = isinstance(message, messages.Announce | messages.Sifted)
                     run(end, f"{end}, sifting" if sifting else end, machine.receive, message, 1.0)
-    account = delivered[0].account
-    secret = account.key_bits / account.sifted_bits
+    secret = accounts[0].key_bits / accounts[0].sifted_bits
     for name, spent in sorted(clock.seconds.items()):
         yield Result(name=f"distil: {name}", value=block_bits / spent, unit="bit/s")
     slowest = max(clock.seconds[end] for end in ends)

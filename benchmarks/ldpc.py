@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from benchmarks import Result, processor_seconds
 from qit4n.kernels.ldpc import LANES, Bits, packed, syndrome, unpacked
-from qit4n.physics.finite_key import binary_entropy
+from qit4n.physics.rates import binary_entropy
 from qit4n.quantum.distillation.ldpc import (
     BASE_COLUMNS,
-    ITERATIONS,
     LIFTINGS,
-    ROUNDS,
-    LdpcCorrector,
     LdpcPlan,
-    LdpcReference,
 )
+from qit4n.quantum.distillation.ldpcends import ITERATIONS, ROUNDS, LdpcCorrector, LdpcReference
 
 QBERS = (0.01, 0.02, 0.03, 0.05)
 FRAMES_AT_ONCE = 8
@@ -64,7 +62,7 @@ def ldpc(seed: int, size: int | None) -> Iterator[Result]:
             limit=EDGES_A_SECOND / edges,
         )
         yield Result(name=f"{name}: reference", value=sums.bits / sums.reference_seconds, unit="bit/s")
-        f = sums.leaked / (sums.bits * binary_entropy(qber))
+        f = sums.leaked / (sums.bits * float(binary_entropy(qber)))
         yield Result(name=f"{name}: f", value=f, unit="", limit=1.0)
         yield Result(name=f"{name}: iterations", value=sums.iterations / sums.frames, unit="")
         yield Result(name=f"{name}: edges per bit", value=edges * sums.frames / sums.iterations, unit="")
@@ -138,5 +136,5 @@ def _peer(qber: float, dice: np.random.Generator) -> float | None:
     seconds = 0.0
     for _ in range(PEER_FRAMES):
         found = unpacked(syndrome(code, packed(_flips(dice, shape[1], qber))))
-        seconds += processor_seconds(lambda found=found: decoder.decode(found))
+        seconds += processor_seconds(partial(decoder.decode, found))
     return PEER_FRAMES * shape[1] / seconds

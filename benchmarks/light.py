@@ -1,6 +1,7 @@
 """Emulated light: how many detections a second."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -56,7 +57,7 @@ def detections(seed: int, size: int | None) -> Iterator[Result]:
     for _ in range(SEGMENTS):
         timed("places", lambda: successes(pulses, CLICK_PROBABILITY, Stream.drawn(dice)), lambda found: found.size)
         light = timed("emitted", lambda: transmitter.emit(pulses), lambda found: len(found.photons))
-        timed("detected", lambda light=light: receiver.detect(light), lambda found: found.slots.size)
+        timed("detected", partial(receiver.detect, light), lambda found: found.slots.size)
         transmitter.forget_before(light.first_slot + light.pulses)
     for name, count in clicks.items():
         limit = 8 * VECTOR_OPERATIONS_PER_S / OPERATIONS_PER_CLICK[name]

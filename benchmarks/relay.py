@@ -17,9 +17,10 @@ import ssl
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,7 +35,7 @@ from qit4n.adapters.sqlite import SQLiteStore
 from qit4n.errors import StoreError
 from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Send, Step
-from qit4n.keys.store import position_of, settle
+from qit4n.keys.store import Write, position_of, settle
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Site
 from qit4n.node.journal import Journal
 from qit4n.refpoints import ck, kq1, kx
@@ -94,9 +95,9 @@ class MemoryStore:
         """Nothing: it was never closed."""
         return ()
 
-    def commit(self, step: Step) -> None:
+    def commit(self, writes: Iterable[Write]) -> None:
         """Keep what is written."""
-        records, _ = settle(step.writes)
+        records, _ = settle(writes)
         self.records |= {key: record for key, record in records.items() if record is not None}
         for key in [key for key, record in records.items() if record is None]:
             self.records.pop(key, None)
@@ -126,7 +127,7 @@ class Chain:
         self.settle()
 
     def _do(self, site: str, step: Step) -> None:
-        self._stores[site].commit(step)
+        self._stores[site].commit(step.writes)
         for action in step.actions:
             if isinstance(action, Send):
                 self._wire.append((site, action.site, self._encode(action.message)))
@@ -303,7 +304,11 @@ def limit_keys_per_s() -> float:
 def relay(_seed: int, size: int | None) -> Iterator[Result]:
     """One hop in memory, one hop over TLS, 32 hops in memory: keys per second, hop and core."""
     keys = size or KEYS
-    peer = {"peer": "AES-256-GCM, both ways", "peer_value": aes_keys_per_s(keys), "limit": limit_keys_per_s()}
+    peer: dict[str, Any] = {
+        "peer": "AES-256-GCM, both ways",
+        "peer_value": aes_keys_per_s(keys),
+        "limit": limit_keys_per_s(),
+    }
     count, seconds = in_memory(1, keys)
     yield Result(name="relay: 1 hop in memory", value=count / seconds, unit="1/s", **peer)
     count, wall, cpu = over_tls(keys)

@@ -61,7 +61,8 @@ def _postgres(directory: Path) -> Iterator[SealedStore]:
 
 def _commits(store: SealedStore, size: int, seconds: float) -> float:
     """Commits per second of ``size`` writes each: half of them erase what the commit before has put."""
-    done, old, begun = 0, [], time.perf_counter()
+    old: list[str] = []
+    done, begun = 0, time.perf_counter()
     while time.perf_counter() - begun < seconds:
         new = [f"{size}/{done}/{number}" for number in range(size // 2)]
         writes: list[Write] = [Erase(HeldKeysRecord.kind, key) for key in old[: (size - 1) // 2]]

@@ -33,7 +33,7 @@ from qit4n.keys.spending import hold_chunk
 from qit4n.keys.store import ChunkRecord, chunk_key
 from qit4n.network.file import load
 from qit4n.network.generate import to_yaml
-from qit4n.network.model import Network, Trust
+from qit4n.network.model import Limits, Network, Trust
 from qit4n.pools.knowledge import Knowledge
 
 BASE_PORT = 29200
@@ -113,13 +113,14 @@ def _prepare(state: Path, stock_bytes: int, conninfo: str = "") -> Network:
     """Two sites whose link hardly works, with the same chunks in both stores: SQLite, or PostgreSQL at ``conninfo``."""
     example = load("two-data-centres")
     modules = {name: replace(module, pulse_rate_hz=1e4) for name, module in example.modules.items()}
-    network = replace(example, base_port=BASE_PORT, modules=modules)
+    policies = replace(example.policies, limits=Limits(unclaimed_key_bits=0))  # nothing is fetched while keys are got
+    network = replace(example, base_port=BASE_PORT, modules=modules, policies=policies)
     state.mkdir()
     (state / "network.yaml").write_text(to_yaml(network), encoding="utf-8")
     issue_all(network, state)
     if conninfo:
         share(state, conninfo)
-    stores = [open_store(state, site.id) for site in network.sites]
+    stores = [open_store(state, network.name, site.id) for site in network.sites]
     for start in range(0, stock_bytes, 64 * CHUNK_BYTES):
         names = [f"{start + place:032x}" for place in range(64)]
         puts = [write for name in names for write in hold_chunk(_chunk(name))]
@@ -181,8 +182,8 @@ def _phase(
     who, other = ("app-east", "app-west") if call == "enc_keys" else ("app-west", "app-east")
     return {
         "name": call,
-        "port": int(found[who]["kme"].rpartition(":")[2]),
-        "files": {name: found[who][name] for name in ("cert", "key", "ca")},
+        "port": int(found[who].kme.rpartition(":")[2]),
+        "files": {name: getattr(found[who], name) for name in ("cert", "key", "ca")},
         "other": other,
         "call": call,
         "number": number,
@@ -220,4 +221,4 @@ def first_key(_seed: int, _size: int | None) -> Iterator[Result]:
                 yield Result(name="first-key", value=time.monotonic() - began, unit="s")
         finally:
             process.terminate()
-            process.wait(20)
+            process.communicate(timeout=20)

@@ -1,13 +1,17 @@
-"""``pytest --checklist``: each line of docs/reference/checklist.md with the tests that prove it and their result."""
+"""``pytest --checklist``: each line of docs/reference/checklist.md with the tests that prove it and their result.
+
+Each run notes in the cache of pytest how every test function ended, for ``qit standards trace``.
+"""
 
 import re
+import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
 CHECKLIST = Path(__file__).parents[1] / "docs" / "reference" / "checklist.md"
-ROW = re.compile(r"\| (\d+[a-z]) \| ([^|]+?) \| (.+?) \|")
+ROW = re.compile(r"\| (\d+[a-z]) \| ([^|]+?) \| [^|]*\| (.+?) \|")
 
 
 def lines():
@@ -42,6 +46,23 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("--checklist"):
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in set(without)]
+
+
+WORST = ("passed", "skipped", "failed", "error")  # of several cases of a test the last in this order counts
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """Last results by file and function; those of tests that did not run are kept."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or getattr(session.config, "cache", None) is None or hasattr(session.config, "workerinput"):
+        return
+    ended, now = {}, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    for outcome in WORST:
+        for report in reporter.stats.get(outcome, []):
+            ended[report.nodeid.partition("[")[0]] = {"outcome": outcome, "at": now}
+    if ended:
+        session.config.cache.set("qit4n/results", session.config.cache.get("qit4n/results", {}) | ended)
 
 
 @pytest.hookimpl(trylast=True)

@@ -20,6 +20,7 @@ void bind_cascade(nb::module_ &module);
 void bind_sift(nb::module_ &module);
 void bind_ldpc(nb::module_ &module);
 void bind_light(nb::module_ &module);
+void bind_prediction(nb::module_ &module);
 void bind_toeplitz(nb::module_ &module);
 
 }  // namespace qit

@@ -31,5 +31,6 @@ NB_MODULE(LEVEL, module) {
     qit::bind_sift(module);
     qit::bind_ldpc(module);
     qit::bind_light(module);
+    qit::bind_prediction(module);
     qit::bind_toeplitz(module);
 }

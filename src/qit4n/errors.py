@@ -105,6 +105,12 @@ class KeyStreamError(QitError):
         self.qos = qos
 
 
+class EntropyError(QitError):
+    """The source of randomness failed a health test, ended or is too slow: nothing is drawn from it."""
+
+    exit_code = 22
+
+
 class NotReadyError(QitError):
     """The network did not reach the state that was waited for in time."""
 
@@ -151,3 +157,19 @@ class StandardsDataError(QitError):
     """A table of the coordination desk is missing or malformed, or a question names what is not in it."""
 
     exit_code = 18
+
+
+class AccessDeniedError(QitError):
+    """Somebody at the manager is not who they say, or may not do what they ask."""
+
+    exit_code = 20
+
+
+class RoleError(AccessDeniedError):
+    """Somebody is known at the manager, but their role may not do what they ask."""
+
+
+class ReservationError(QitError):
+    """A reservation is refused, or cannot be: the text says why and what would be possible."""
+
+    exit_code = 21

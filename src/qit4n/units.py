@@ -23,6 +23,15 @@ def rate_text(rate_bps: float) -> str:
     return f"{_scaled(rate_bps)}bit/s"
 
 
+def span_text(seconds: float) -> str:
+    """A span of time for people: ``'45 s'``, ``'12 min'``, ``'2 h 10 min'``."""
+    if seconds < 90:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    parts = [f"{hours} h"] if hours else []
+    return " ".join([*parts, f"{minutes} min"] if minutes else parts)
+
+
 def _scaled(value: float) -> str:
     for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:

@@ -64,14 +64,14 @@ class SwappedParties(Pair):
 
 @breaks("identity")
 class IdentityByHeader(Pair):
-    """A header field overrides the certificate."""
-
-    def status(self, site, caller, slave):
-        return super().status(site, self.claimed or caller, slave)
+    """A header field that a proxy would set overrides the certificate (seen in the field)."""
 
     def caller(self, certificate, headers):
-        self.claimed = headers.get("x-sae-id")
-        return super().caller(certificate, headers)
+        return headers.get("x-sae-id") or super().caller(certificate, headers)
+
+    def status(self, site, caller, slave):
+        self.slaves(caller, slave, {})
+        return super().status(site, caller, slave)
 
 
 @breaks("status-members")
@@ -92,9 +92,9 @@ class MoreThanItHolds(Pair):
         return super().status(site, caller, slave) | {"max_key_count": 1}
 
 
-@breaks("stored-key-count")
-class UsedKeysCount(Pair):
-    """Keys that are gone count as stock (seen in the field)."""
+@breaks("stored-key-count", stock_told="fail")
+class MoreThanThereIs(Pair):
+    """Status tells a stock that was never there."""
 
     def status(self, site, caller, slave):
         self.stock = min(self.stock, 20 * KEY_SIZE)
@@ -481,12 +481,25 @@ class MixesUpUnderLoad(InFlight):
 class NeverRefills(Pair):
     """A stock that was exhausted stays so (seen in the field)."""
 
+    dry = False
+
+    def ready(self):
+        return 0 if self.dry else super().ready()
+
     def take(self, bits):
-        if bits == 16 * MOST:
-            self.stock = -1
-        if self.stock == -1:
-            raise RefusalError(503, "Available: 0")
-        super().take(bits)
+        try:
+            super().take(bits)
+        except RefusalError:
+            self.dry = self.dry or bits == 16 * MOST
+            raise
+
+
+@breaks("stock-told")
+class UsedKeysCount(Pair):
+    """Keys that are gone count as stock (seen in the field)."""
+
+    def status(self, site, caller, slave):
+        return super().status(site, caller, slave) | {"stored_key_count": mockkme.STOCK_BITS // KEY_SIZE}
 
 
 @breaks("restart")

@@ -62,6 +62,7 @@ class Supply:
 
     def __init__(self, network, entropy):
         self._manager = KeyManager(network, "A", entropy, Nothing())
+        self._manager.timer(0.0)  # it began long ago: other sites had the time to speak that they get after a start
         self.empty = False
 
     def ask(self, request, reply):

@@ -159,6 +159,13 @@ def test_014_6_2_what_is_out_of_range_or_of_the_wrong_type_is_400(kme, wanted):
     assert answer["message"]
 
 
+@pytest.mark.parametrize("made_up", [["x" * 65], ["x" * 1_000_000], [f"x{number}" for number in range(33)]])
+def test_014_6_2_made_up_ids_are_refused_before_anybody_remembers_them(kme, made_up):
+    """Decisions on requests are kept: with ids of any length one application could fill the memory of the KME."""
+    status, answer = kme.enc(additional_slave_SAE_IDs=made_up)
+    assert (status, "at most 32 entries of at most 64 characters" in answer["message"]) == (400, True)
+
+
 @pytest.mark.parametrize("raw", [b"{", b"[]", b"1", b'"x"', b"\xff\xfe", b"{" * 100_000, b"[" * 100_000, b"null"])
 def test_014_6_2_a_body_that_is_no_json_object_is_400(kme, raw):
     """Malformed bodies: 400, and the connection lives on."""
@@ -215,6 +222,17 @@ def test_014_6_3_the_slave_gets_the_same_keys_once(kme):
     assert status == 400
     assert answer["message"] == "one or more keys specified are not found on KME"
     assert {"key_ID": wanted[0]} in answer["details"]
+
+
+def test_014_5_4_get_key_with_key_ids_gives_the_bytes_of_the_master_and_erases_them(kme):
+    """By POST and by GET the slave gets what Get key gave the master, each id once and in no other name."""
+    _, got = kme.enc(number=2)
+    posted, fetched = ids(got)
+    status, same = kme.dec(posted)
+    assert (status, same["keys"]) == (200, got["keys"][:1])
+    status, same, _ = kme.call("bob", "GET", f"alice/dec_keys?key_ID={fetched}")
+    assert (status, same["keys"]) == (200, got["keys"][1:])
+    assert kme.dec(posted)[0] == kme.dec(fetched)[0] == 400
 
 
 @pytest.mark.checklist("1a")
@@ -279,6 +297,16 @@ def test_014_6_4_malformed_key_ids_are_400(kme, body):
     status, answer, _ = kme.call("bob", "POST", "alice/dec_keys", body)
     assert status == 400
     assert answer["message"]
+
+
+@pytest.mark.parametrize("again", [str.lower, str.upper])
+def test_014_6_4_a_key_that_is_asked_for_twice_in_one_request_is_400(kme, again):
+    """Nothing is given, nothing consumed, however the id is written; then once is once."""
+    _, got, _ = kme.call("alice", "POST", "bob/enc_keys", {"number": 2})
+    one, other = ids(got)
+    status, answer = kme.dec(one, other, again(one))
+    assert (status, answer["message"]) == (400, "a key_ID is given twice")
+    assert kme.dec(one, other)[1]["keys"] == got["keys"]
 
 
 @pytest.mark.checklist("4d")
@@ -435,12 +463,12 @@ def test_014_ids_that_are_too_long_get_a_clear_answer(kme, length):
         kme.call("bob", "POST", f"{long}/dec_keys", {"key_IDs": [{"key_ID": ids(got)[0]}]}),
     ]
     assert [status for status, _, _ in answers] == [400] * 7
-    assert all(answer["message"] for _, answer, _ in answers)
+    assert all(0 < len(answer["message"]) < 200 for _, answer, _ in answers)
     assert kme.dec(*ids(got))[1]["keys"] == got["keys"]
 
 
-def test_014_curl_works_from_the_how_to(kme):
-    """The two curl lines of the how-to, as they stand there."""
+def test_014_curl_works(kme):
+    """With the options of the how-to, whose own lines ``tests/system/test_two_data_centres.py`` runs."""
     got = json.loads(kme.curl("alice", "bob/enc_keys?number=1&size=256").stdout)
     same = json.loads(kme.curl("bob", f"alice/dec_keys?key_ID={ids(got)[0]}").stdout)
     assert same["keys"] == got["keys"]

@@ -94,6 +94,7 @@ def test_skip_what_cannot_be_is_400(kme, path):
     status, found = get(kme, "alice", path)
     assert status == 400
     assert set(found) == {"message"}
+    assert "size=9" not in path or found["message"] == "size shall be a multiple of 8"
 
 
 @pytest.mark.checklist("9b")

@@ -323,6 +323,55 @@ def test_what_the_document_allows_is_no_fault(examine):
     assert deviations(examine(Lenient)) == {}
 
 
+@pytest.mark.parametrize("field", ["x-sae-id", "Request-SAE-ID", "Authorization"])
+def test_an_identity_by_header_is_noticed_whether_or_not_status_checks_the_pair(examine, field):
+    """Also where the SAE of the field is simply told its status with itself."""
+
+    class Believing(mockkme.Pair):
+        """The header field says who asks."""
+
+        def caller(self, certificate, headers):
+            return headers.get(field) or super().caller(certificate, headers)
+
+    found = deviations(examine(Believing))
+    assert found == {"identity": ("fail", f"the caller becomes bob by the header field {field}")}
+
+
+@pytest.mark.parametrize(
+    ("path", "listed", "noticed"),
+    [
+        ("/key-pool", {"pool": [base64.b64encode(bytes(range(32))).decode()]}, True),
+        ("/keys", [[{"id": 1, "key": "x"}]], True),
+        ("/keys", {"saes": ["sae-1234567890abcdefABCD", "6ba7b810-9dad-41d1-80b4-00c04fd430c8", "A" * 32]}, False),
+        ("/elsewhere", {"pool": [base64.b64encode(bytes(range(32))).decode()]}, False),
+    ],
+)
+def test_a_pool_is_noticed_however_it_is_listed(examine, path, listed, noticed):
+    """Also where only the slave's KME lists bare values; names and ids are no keys."""
+
+    class Listing(mockkme.Pair):
+        """An address lists something, at the KME of bob."""
+
+        def respond(self, site, caller, request):
+            return (200, listed) if (site, request.path) == ("B", path) else super().respond(site, caller, request)
+
+    found = deviations(examine(Listing))
+    assert found == ({"pool-private": ("warn", f"GET {path} lists keys")} if noticed else {})
+
+
+def test_a_key_that_is_given_twice_in_one_answer_is_noticed(examine):
+    """The right key_IDs and values, but one of them twice."""
+
+    class Twice(mockkme.Pair):
+        """The last key of an answer stands there once more."""
+
+        def get_by_id(self, caller, master, ids):
+            found = super().get_by_id(caller, master, ids)["keys"]
+            return {"keys": found + found[-1:] if len(found) > 1 else found}
+
+    assert deviations(examine(Twice)) == {"batch": ("fail", "two keys of two requests: 3 keys instead of 2")}
+
+
 def test_without_status_the_other_methods_are_checked_all_the_same(examine):
     """Get status answers 503 for ever: its own checks say so, those of the keys go on with typical limits."""
 
@@ -333,7 +382,7 @@ def test_without_status_the_other_methods_are_checked_all_the_same(examine):
             raise mockkme.RefusalError(503, "later")
 
     found = {name: outcome for name, (outcome, _) in deviations(examine(NoStatus)).items()}
-    limits = ("size-range", "number-limit", "multicast-limit", "multicast", "one-by-one", "refill")
+    limits = ("size-range", "number-limit", "multicast-limit", "multicast", "one-by-one", "refill", "stock-told")
     own = ("status-parties", "identity", "status-members", "status-limits", "stored-key-count")
     assert found == dict.fromkeys(own, "fail") | dict.fromkeys(limits, "skipped")
 

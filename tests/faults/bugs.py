@@ -150,6 +150,15 @@ def any_master(original):
     return wanted
 
 
+def same_keys_again(_):
+    def try_again(self, supply, failed, now):
+        grant = supply.asked and self._other_homes(supply.asked, supply.avoided | failed, len(supply.values))
+        given = (supply.batch, supply.values, None)
+        return self._begin(supply.request, supply.asked, grant, now, given) if grant else None
+
+    return try_again
+
+
 def never_run_again(original):
     def run_or_rest(self, stock):
         return Step(actions=[action for action in original(self, stock).actions if not action.order.run])
@@ -159,7 +168,7 @@ def never_run_again(original):
 
 BUGS = (
     Bug("actions before the commit", SimulatedSite, "submit", act_first, 9),
-    Bug("a span that was cut is accepted", KeyPool, "cut_at", instead(cut_again), 4),
+    Bug("a span that was cut is accepted", KeyPool, "cut_at", instead(cut_again), 33),
     Bug("a fetched copy is not erased", HeldKeys, "fetch", no_writes, 2),
     Bug("held is said before it is stored", ksa.KSA, "notify_supply", without(HeldKeysRecord), 2),
     Bug("the head of a slab is not stored", kma, "_spend", without(HeadRecord), 2),
@@ -173,7 +182,7 @@ BUGS = (
     Bug("any master may be named", HeldKeys, "_wanted", any_master, 1),
     Bug("the mask of a shared key is wrong", ksa.KSA, "_cut", turned_mask, 2),
     Bug("a trusted site is not recorded", endtoend, "ChunkRecord", one_site_forgotten, 1),
-    Bug("the tag of a relay is not checked", relay, "unseal", instead(lambda m, pad: xor(m.ciphertext, pad[:-32])), 4),
+    Bug("the tag of a relay is not checked", relay, "unseal", instead(lambda m, pad: xor(m.ciphertext, pad[:-32])), 40),
     Bug("a notice is not checked", ksa.KSA, "_plausible", instead(lambda *_: True), 901),
     Bug(
         "anybody speaks of a link", kma.KMA, "_stock", instead(lambda *arguments: arguments[0].stocks[arguments[1]]), 4
@@ -183,5 +192,6 @@ BUGS = (
     Bug("a module rests for ever", kma.KMA, "_run_or_rest", never_run_again, 40),
     Bug("digests are not compared", KeyPool, "digest", instead(lambda *_: b""), 1),
     Bug("the salt is cut as key", kma, "SALT_BYTES", instead(0), 1),
+    Bug("the next home gets the keys of the one that failed", ksa.KSA, "_try_again", same_keys_again, 256),
     Bug("an old copy of a store gives nothing up", manager.KeyManager, "_void_with", instead(lambda *_: Step()), 13),
 )

@@ -28,7 +28,7 @@ def bugs():
 def cases():
     """One case a bug; those that took many seeds belong to the long tests."""
     for bug in bugs():
-        yield pytest.param(bug, id=bug.name.replace(" ", "-"), marks=[pytest.mark.long] if bug.seeds > 100 else [])
+        yield pytest.param(bug, id=bug.name.replace(" ", "-"), marks=[pytest.mark.long] if bug.seeds > 30 else [])
 
 
 @pytest.mark.parametrize("bug", list(cases()))

@@ -6,11 +6,13 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qit4n.physics import bbm92
+from qit4n.physics import bbm92, mdi, twinfield, twosenders
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.bounds import plob
 from qit4n.physics.decoy_bb84 import DecoyBB84, asymptotic_rate, predict
 from qit4n.physics.finite_key import Intensities
+from qit4n.physics.mdi import MDI
+from qit4n.physics.twinfield import TwinField
 
 EFFICIENCY = 1.05
 
@@ -192,3 +194,116 @@ def test_pairs_eleven_percent_is_the_end(link, block_bits, misalignment):
     found = _predict_pairs(dataclasses.replace(link, misalignment=misalignment), block_bits)
     assert 0.11 <= found.qber <= 0.5 + 1e-12
     assert found.secret_rate_bps == 0.0
+
+
+@st.composite
+def middle_links(draw, *, even=False):
+    """Two sources with two decoys each and a middle: 0 to 25 dB on either side, dead for a while; or even, and live."""
+    loss_db = draw(st.floats(0.0, 25.0))
+    signal, ratio = draw(st.floats(0.1, 0.8)), draw(st.floats(0.1, 0.6))
+    second, share = draw(st.floats(0.0, 0.9)) * min(ratio, 1.0 - ratio), draw(st.floats(0.1, 0.8))
+    return MDI(
+        pulse_rate_hz=draw(st.sampled_from([1e8, 1e9])),
+        source=Intensities(
+            means=(signal, signal * ratio, signal * second),
+            probabilities=(share, 0.7 * (1.0 - share), 0.3 * (1.0 - share)),
+        ),
+        key_basis_probability=draw(st.floats(0.3, 0.9)),
+        channel_losses_db=(loss_db, loss_db if even else draw(st.floats(0.0, 25.0))),
+        receiver_loss_db=draw(st.floats(0.0, 3.0)),
+        detector_efficiency=draw(st.floats(0.2, 1.0)),
+        dark_count_probability=draw(st.floats(1e-9, 1e-5)),
+        misalignment=draw(st.floats(0.0, 0.05)),
+        dead_time_s=0.0 if even else draw(st.sampled_from([0.0, 2e-8, 1e-6])),
+    )
+
+
+def _predict_middle(link, block_bits):
+    options = {"epsilon_secrecy": 1e-9, "epsilon_correctness": 1e-15, "reconciliation_efficiency": EFFICIENCY}
+    return twosenders.predict(link, block_bits=block_bits, **options)
+
+
+middle_blocks = st.integers(5, 12).map(lambda power: 10**power)
+
+
+@fixed
+@given(middle_links(), middle_blocks)
+def test_middle_finite_below_asymptotic_below_capacity(link, block_bits):
+    """Key per pulse of MDI: finite blocks below infinite ones, those below the capacity with one repeater."""
+    finite = _predict_middle(link, block_bits).secret_rate_bps / link.pulse_rate_hz
+    limit = mdi.asymptotic_rate(link, reconciliation_efficiency=EFFICIENCY)
+    assert finite <= limit * (1.0 + 1e-9)
+    assert limit <= min(float(plob(10 ** (-loss_db / 10))) for loss_db in link.channel_losses_db)
+
+
+@fixed
+@given(
+    middle_links(even=True),
+    middle_blocks,
+    st.sampled_from([("channel_losses_db", 3.0), ("dark_count_probability", 1e-5), ("misalignment", 0.01)]),
+    st.floats(0.01, 2.0),
+)
+def test_middle_loss_and_noise_never_help(link, block_bits, more, factor):
+    """More loss on both sides, dark counts or misalignment, no more key of MDI; larger blocks, no less."""
+    name, step = more
+    given = getattr(link, name)
+    value = tuple(one + factor * step for one in given) if isinstance(given, tuple) else given + factor * step
+    worse = dataclasses.replace(link, **{name: value})
+    better = _predict_middle(link, block_bits)
+    assert _predict_middle(worse, block_bits).secret_rate_bps <= better.secret_rate_bps + 1.0 / better.block_duration_s
+    larger = _predict_middle(link, block_bits * 3)
+    assert better.secret_rate_bps <= larger.secret_rate_bps + 1.0 / better.block_duration_s
+
+
+@st.composite
+def twin_links(draw, *, even=False):
+    """Two lasers in phase with two decoys each and a middle, 0 to 45 dB on either side."""
+    loss_db = draw(st.floats(0.0, 45.0))
+    signal, ratio = draw(st.floats(0.1, 0.6)), draw(st.floats(0.05, 0.5))
+    second, share = draw(st.floats(0.0, 0.9)) * min(ratio, 1.0 - ratio), draw(st.floats(0.1, 0.8))
+    return TwinField(
+        pulse_rate_hz=draw(st.sampled_from([1e8, 1e9])),
+        source=Intensities(
+            means=(signal, signal * ratio, signal * second),
+            probabilities=(share, 0.7 * (1.0 - share), 0.3 * (1.0 - share)),
+        ),
+        key_intensity=draw(st.floats(0.005, 0.09)),
+        key_basis_probability=draw(st.floats(0.3, 0.9)),
+        channel_losses_db=(loss_db, loss_db if even else draw(st.floats(0.0, 45.0))),
+        receiver_loss_db=draw(st.floats(0.0, 3.0)),
+        detector_efficiency=draw(st.floats(0.2, 1.0)),
+        dark_count_probability=draw(st.floats(1e-11, 1e-6)),
+        misalignment=draw(st.floats(0.0, 0.05)),
+    )
+
+
+twin_blocks = st.integers(4, 8).map(lambda power: 10**power)  # the largest that a file may have
+
+
+@fixed
+@given(twin_links(), twin_blocks)
+def test_twin_fields_finite_below_asymptotic_below_capacity(link, block_bits):
+    """Key per pulse of twin fields: finite blocks below infinite ones, those below the capacity with one repeater."""
+    finite = _predict_middle(link, block_bits).secret_rate_bps / link.pulse_rate_hz
+    limit = twinfield.asymptotic_rate(link, reconciliation_efficiency=EFFICIENCY)
+    assert finite <= limit * (1.0 + 1e-9)
+    assert limit <= min(float(plob(10 ** (-loss_db / 10))) for loss_db in link.channel_losses_db)
+
+
+@fixed
+@given(
+    twin_links(even=True),
+    twin_blocks,
+    st.sampled_from([("channel_losses_db", 3.0), ("dark_count_probability", 1e-7), ("misalignment", 0.01)]),
+    st.floats(0.01, 2.0),
+)
+def test_twin_fields_loss_and_noise_never_help(link, block_bits, more, factor):
+    """More loss on both sides, dark counts or misalignment, no more key of twin fields; larger blocks, no less."""
+    name, step = more
+    given = getattr(link, name)
+    value = tuple(one + factor * step for one in given) if isinstance(given, tuple) else given + factor * step
+    worse = dataclasses.replace(link, **{name: value})
+    better = _predict_middle(link, block_bits)
+    assert _predict_middle(worse, block_bits).secret_rate_bps <= better.secret_rate_bps + 1.0 / better.block_duration_s
+    larger = _predict_middle(link, block_bits * 3)
+    assert better.secret_rate_bps <= larger.secret_rate_bps + 1.0 / better.block_duration_s

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from qit4n.errors import ProtocolError
 from qit4n.keys.store import ChunkRecord, HeldKeysRecord, SlabRecord
-from qit4n.network.model import Policies, Trust
+from qit4n.network.model import Application, Demand, Limits, Policies, Trust
 from qit4n.refpoints import ak, kx
 
 FORTH = ("A", "B", "C", "D")
@@ -329,3 +329,52 @@ def test_a_demand_that_is_removed_holds_for_copies_that_wait(net):
     net.crash("D")
     net.settle()
     assert net.fetch("app-d", "app-a", *got).reason == "not-allowed"
+
+
+@pytest.mark.parametrize("slave", ["app-d", "app-a2"])
+def test_an_application_that_never_fetches_gets_no_more(keynet, slave):
+    """At another site or the master's own: at the limit the master is refused and, once that is known, no key is cut.
+
+    What one master left does not shut out another, a restart forgets nothing, and a fetch makes room.
+    """
+    limit = 4 * 256
+    network = keynet.chain(policies=Policies(limits=Limits(unclaimed_key_bits=limit)))
+    network = msgspec.structs.replace(
+        network,
+        applications=(*network.applications, Application(id="app-a2", site="A")),
+        demands=(*network.demands, Demand(between=("app-a", "app-a2")), Demand(between=("app-a2", "app-d"))),
+    )
+    net = keynet(network)
+    for _ in range(4):
+        net.produce()
+    net.order(FORTH)
+    got = net.keys_of(net.get("app-a", slave, number=3))
+    got |= net.keys_of(net.get("app-a", slave))
+    refused = net.get("app-a", slave)
+    assert (refused.reason, slave in refused.text) == ("too-many-requests", True)
+    ready = net.managers["A"].pools.available_bytes("D", Trust())
+    assert net.get("app-a", slave).reason == "too-many-requests"
+    assert net.managers["A"].pools.available_bytes("D", Trust()) == ready
+    assert len(net.keys_of(net.get("app-a2", "app-d"))) == 1
+    net.crash(net.network.application(slave).site)
+    net.settle()
+    net.now += 3
+    assert net.get("app-a", slave).reason == "too-many-requests"
+    net.fetch(slave, "app-a", *list(got)[:2])
+    net.now += 3
+    assert len(net.keys_of(net.get("app-a", slave, number=2))) == 2
+    assert net.get("app-a", slave).reason == "too-many-requests"
+
+
+def test_what_a_slave_left_is_no_longer_counted_when_it_expires(keynet):
+    """Erased as unclaimed: the next key is supplied."""
+    policies = Policies(limits=Limits(unclaimed_key_bits=256), unclaimed_key_lifetime_s=5)
+    net = keynet(keynet.chain("AB", policies=policies))
+    for _ in range(4):
+        net.produce()
+    net.order(("A", "B"))
+    net.keys_of(net.get("app-a", "app-b"))
+    assert net.get("app-a", "app-b").reason == "too-many-requests"
+    for _ in range(7):
+        net.tick()
+    assert len(net.keys_of(net.get("app-a", "app-b"))) == 1

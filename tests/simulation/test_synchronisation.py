@@ -6,7 +6,17 @@ import pytest
 from msgspec.structs import replace
 
 from qit4n.keys.manager import KeyManager
-from qit4n.keys.store import ChunkRecord, HeadRecord, HeldKeysRecord, PositionRecord, SlabRecord, chunk_key
+from qit4n.keys.store import (
+    ChunkRecord,
+    HeadRecord,
+    HeldKeysRecord,
+    PositionRecord,
+    SlabRecord,
+    WitnessKeyRecord,
+    chunk_key,
+)
+from qit4n.keys.synchronise import PATIENCE_S
+from qit4n.network.model import Application, Demand
 from qit4n.refpoints import ak, kx
 
 FORTH = ("A", "B")
@@ -84,6 +94,24 @@ def test_a_slab_without_its_head_is_never_used_again(net):
     net.settle()
     for site in "AB":
         assert head.key not in {one.key for one in net.stores[site].load(SlabRecord)}
+
+
+@pytest.mark.parametrize("kind", [SlabRecord, HeadRecord, ChunkRecord, HeldKeysRecord, PositionRecord])
+def test_a_damaged_record_is_found_once(net, kind):
+    """The start that finds it erases it, or writes it anew, and tells the audit trail; the next one finds nothing."""
+    disk = net.stores["A"]
+    net.get("app-b", "app-a")
+    net.settle()
+    place = next(place for place, record in disk.records.items() if isinstance(record, kind))
+    disk.rotten.add(place)
+    net.crash("A")
+    net.settle()
+    assert (place[1], f"damaged record: {kind.kind}") in {(event.subject, event.note) for event in disk.trail}
+    for _ in range(4):
+        net.produce()
+        net.tick()
+    restart(net, "A")
+    assert not disk.damaged
 
 
 def test_blocks_that_differ_never_become_key(keynet):
@@ -268,3 +296,221 @@ def test_a_damaged_number_is_mended_before_its_twin_is_damaged(net, damaged):
         net.settle()
         assert not net.managers["A"].is_old_copy
         assert not net.stores["A"].rotten, "mended"
+
+
+@pytest.fixture
+def trio(keynet):
+    """A-B-C with key everywhere, two applications at B, and a copy of B's store from before the last of it was used."""
+    network = keynet.chain("ABC")
+    network = replace(
+        network,
+        applications=(*network.applications, Application(id="app-b2", site="B")),
+        demands=(*network.demands, Demand(between=("app-b", "app-b2"))),
+    )
+    net = keynet(network)
+    for _ in range(8):
+        net.produce()
+    net.order(FORTH, ("B", "A"), ("B", "C"), ("C", "B"))
+    net.local = net.keys_of(net.get("app-b", "app-b2"))
+    net.remote = net.keys_of(net.get("app-c", "app-b"))
+    for _ in range(4):
+        net.tick()
+    net.copy = copy.copy(net.stores["B"].records)
+    return net
+
+
+def come_back(net, *peers):
+    """B starts again from the copy, and meets some of its peers."""
+    net.stores["B"].records = dict(net.copy)
+    for pair in list(net.queues):
+        if "B" in pair:
+            net.queues[pair].clear()
+    for other in "AC":
+        net.do(other, net.managers[other].disconnected("B"))
+    restart(net, "B")
+    for peer in peers:
+        meet(net, peer)
+
+
+def meet(net, peer):
+    for one, other in (("B", peer), (peer, "B")):
+        net.do(one, net.managers[one].connected(other, net.now))
+    net.settle()
+
+
+def use_what_is_there(net, *told):
+    """Copies are fetched and key is cut with C, and B tells only some of its peers that it went on."""
+    net.fetch("app-b2", "app-b", *net.local)
+    net.fetch("app-b", "app-c", *net.remote)
+    net.get("app-b", "app-c", number=3)
+    for other in {"A", "C"} - set(told):
+        net.do("B", net.managers["B"].disconnected(other))
+    for _ in range(4):
+        net.tick()
+
+
+def held_at(net, site):
+    kinds = (SlabRecord, ChunkRecord, HeldKeysRecord)
+    return {(one.kind, one.key) for one in net.stores[site].records.values() if isinstance(one, kinds)}
+
+
+def test_one_peer_that_knows_is_enough(trio):
+    """Only A was told: B gives up also what it shares with C, and the copies of its own applications."""
+    use_what_is_there(trio, "A")
+    come_back(trio, "C", "A")
+    assert trio.managers["B"].is_old_copy
+    assert not held_at(trio, "B") & {(one.kind, one.key) for one in trio.copy.values()}
+    assert trio.fetch("app-b2", "app-b", *trio.local).reason == "unknown-key"
+    assert trio.fetch("app-b", "app-c", *trio.remote).reason == "unknown-key"
+
+
+def test_a_question_shows_an_old_copy_too(trio):
+    """A's answer is lost on a connection that nobody knows to be dead; its own question tells B the same."""
+    use_what_is_there(trio, "A")
+    come_back(trio)
+    trio.do("A", trio.managers["A"].disconnected("B"))
+    trio.do("A", trio.managers["A"].connected("B", trio.now))
+    question = next(one for one in trio.queues["A", "B"] if isinstance(one, kx.Synchronise))
+    trio.queues["A", "B"].clear()
+    trio.do("B", trio.managers["B"].receive("A", question, trio.now))
+    assert trio.managers["B"].is_old_copy
+    assert not held_at(trio, "B") & {(one.kind, one.key) for one in trio.copy.values()}
+
+
+def test_a_late_answer_shows_an_old_copy_too(trio):
+    """B has asked again since; what A was told does not depend on when it says so."""
+    use_what_is_there(trio, "A")
+    come_back(trio)
+    trio.do("B", trio.managers["B"].connected("A", trio.now))
+    first = next(one for one in trio.queues["B", "A"] if isinstance(one, kx.Synchronise))
+    trio.queues["B", "A"].clear()
+    trio.do("B", trio.managers["B"].connected("A", trio.now))
+    trio.do("A", trio.managers["A"].receive("B", first, trio.now))
+    late = next(one for one in trio.queues["A", "B"] if isinstance(one, kx.PoolStates))
+    trio.do("B", trio.managers["B"].receive("A", late, trio.now))
+    assert trio.managers["B"].is_old_copy
+
+
+def test_a_peer_that_lies_about_what_it_was_told_harms_only_itself(trio):
+    """It claims a higher number without B's tag, or with one for another number: C's key and own copies stay."""
+    before = {place for place in held_at(trio, "B") if "ab/" not in place[1] and "chunk/A" not in place[1]}
+    told = trio.managers["A"]._synchroniser
+    told._numbers["B"] += 5
+    come_back(trio, "A", "C")
+    kept = held_at(trio, "B")
+    assert not trio.managers["B"].is_old_copy
+    assert {place for place in before if place[0] == "held-keys" or place[1].startswith("bc/")} <= kept
+    assert trio.keys_of(trio.fetch("app-b2", "app-b", *trio.local)) == trio.local
+
+
+def test_nothing_is_used_before_all_peers_had_their_say(trio):
+    """C, which was told nothing, answers first: key with it and copies wait for A, or for the end of B's patience."""
+    use_what_is_there(trio, "A")
+    come_back(trio, "C")
+    assert trio.get("app-b", "app-c").reason == "not-ready"
+    assert trio.fetch("app-b2", "app-b", *trio.local).reason == "not-ready"
+    assert trio.fetch("app-b", "app-c", *trio.remote).reason == "not-ready"
+    meet(trio, "A")
+    assert trio.fetch("app-b2", "app-b", *trio.local).reason == "unknown-key"
+
+
+def test_a_peer_that_is_away_is_not_waited_for_long(trio):
+    """A second after its start B goes on with C alone."""
+    come_back(trio, "C")
+    trio.tick(PATIENCE_S)
+    assert len(trio.keys_of(trio.get("app-b", "app-c"))) == 1
+    assert trio.keys_of(trio.fetch("app-b2", "app-b", *trio.local)) == trio.local
+
+
+def test_an_old_copy_is_given_up_once(trio):
+    """What C remembers from before, and tells after B has gone on with A, takes nothing of what is new."""
+    use_what_is_there(trio, "A", "C")
+    come_back(trio, "A")
+    trio.tick(PATIENCE_S)
+    for _ in range(4):
+        trio.produce(links=["ab"])
+    trio.order(("A", "B"))
+    trio.tick()
+    got = trio.keys_of(trio.get("app-a", "app-b"))
+    meet(trio, "C")
+    assert trio.keys_of(trio.fetch("app-b", "app-a", *got)) == got
+    restart(trio, "B")
+    meet(trio, "A")
+    meet(trio, "C")
+    assert not trio.managers["B"].is_old_copy
+
+
+def test_a_second_old_copy_is_known_as_well(trio):
+    """Older than the first return: the peers' numbers are still B's own word."""
+    use_what_is_there(trio, "A", "C")
+    come_back(trio, "A", "C")
+    assert trio.managers["B"].is_old_copy
+    come_back(trio, "A", "C")
+    assert trio.managers["B"].is_old_copy
+    assert not held_at(trio, "B") & {(one.kind, one.key) for one in trio.copy.values()}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_mark_is_beyond_every_copy_once_an_old_disk_was_given_up(trio, times):
+    """The disk and its mark were old; then a copy comes back that is newer than the disk was, and no peer was told.
+
+    Twice: the lost store had leapt itself, and the disk that comes back knows nothing of that.
+    """
+    for _ in range(times):
+        use_what_is_there(trio, "A")
+        for _ in range(40):
+            trio.produce(links=["ab"])
+        newer, lost = copy.copy(trio.stores["B"].records), trio.managers["B"].position
+        come_back(trio, "A")
+        assert trio.managers["B"].is_old_copy
+        mark = trio.managers["B"].position
+        assert mark > lost
+    trio.stores["B"].records = newer
+    restart(trio, "B", witnessed=mark)
+    assert trio.managers["B"].is_old_copy
+    trio.tick(PATIENCE_S)
+    assert not held_at(trio, "B") & {(one.kind, one.key) for one in newer.values()}
+
+
+def test_what_is_new_after_an_old_copy_was_given_up_stays(trio):
+    """The same copy comes back twice: what C was told between shows nothing new the second time, B has given up."""
+    use_what_is_there(trio, "A", "C")
+    come_back(trio, "A", "C")
+    for _ in range(4):
+        trio.tick()
+    mark = trio.managers["B"].position
+    come_back(trio)
+    restart(trio, "B", witnessed=mark)  # this time the mark shows it, before any peer
+    assert trio.managers["B"].position > mark
+    trio.tick(PATIENCE_S)
+    trio.tick(PATIENCE_S)
+    assert trio.managers["B"].is_old_copy
+    got = trio.keys_of(trio.get("app-b", "app-b2"))
+    meet(trio, "C")
+    assert trio.keys_of(trio.fetch("app-b2", "app-b", *got)) == got
+    restart(trio, "B")
+    meet(trio, "A")
+    assert not trio.managers["B"].is_old_copy
+
+
+def test_nothing_is_supplied_between_own_applications_before_the_peers_had_their_say(trio):
+    """Else the copies would be acknowledged, and go with an old copy of the store."""
+    use_what_is_there(trio, "A")
+    come_back(trio)
+    assert trio.get("app-b", "app-b2").reason == "not-ready"
+    trio.tick(PATIENCE_S)
+    trio.tick(PATIENCE_S)
+    assert len(trio.keys_of(trio.get("app-b", "app-b2"))) == 1
+
+
+@pytest.mark.parametrize("damaged", ["1", "2"])
+def test_the_key_of_the_tags_is_there_twice(net, damaged):
+    """One record may be damaged: the tags stay known, and the record is written again."""
+    place = (WitnessKeyRecord.kind, damaged)
+    before = net.stores["A"].records[place].material
+    net.stores["A"].rotten.add(place)
+    restart(net, "A")
+    connect(net, "A")
+    net.settle()
+    assert not net.stores["A"].rotten
+    assert {one.material for one in net.stores["A"].load(WitnessKeyRecord)} == {before}

@@ -1,5 +1,6 @@
 """Real networks: ``qit up`` in its own process, real sockets, TLS, disks and signals."""
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -18,19 +19,23 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from qit4n.errors import KeyRequestError, PeerUnreachableError
+from qit4n.node.processes import network_of
+from qit4n.node.questions import ask, ask_status
+from qit4n.refpoints import mc
 from qit4n.service.client import KMEClient
 
-PORTS = 100  # of one network: three a site and one for its controller
+PORTS = 200  # of one network: five a site, one each for its controller and its manager
 
 THREE_SITES = """
 qit4n: 1
 name: three-sites
 sites: [{id: a}, {id: b}, {id: c}]
 modules:
-  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 50000}
+  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 400000}
 links:
   - {id: ab, ends: [a, b], medium: {length_km: 5, loss_db: 1}, module: near}
   - {id: bc, ends: [b, c], medium: {length_km: 5, loss_db: 1}, module: near}
@@ -39,17 +44,6 @@ demands:
   - {between: [app-a, app-c], pool_bits: 262144}
   - {between: [app-a, app-b], pool_bits: 262144}
 """
-
-
-# Python 3.11: if the other end resets a connection between connect() and the TLS handshake (a process was killed), then
-# ssl.SSLContext.wrap_socket raises and leaves the socket to the garbage collector, which closes it with this warning.
-LEFT_BY_PYTHON = "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.get_closest_marker("system"):
-            item.add_marker(pytest.mark.filterwarnings(LEFT_BY_PYTHON))
 
 
 @contextlib.contextmanager
@@ -96,16 +90,27 @@ class Running:
         return qit(*arguments, "--state", self.state, timeout=timeout)
 
     def client(self, application):
-        """The client of this application at its own KME, over connections that stay open."""
+        """The client of this application at its own KMEs, over connections that stay open."""
         files = self.applications[application]
         if application not in self.clients:
-            self.clients[application] = KMEClient(files["kme"], files["cert"], files["key"], files["ca"])
+            self.clients[application] = KMEClient(files["kmes"], files["cert"], files["key"], files["ca"])
         return self.clients[application]
 
     def status(self):
-        done = self.qit("status", "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        """What ``qit status --json`` prints, without a process for each look."""
+        network = network_of(self.state)
+        return json.loads(msgspec.json.encode(asyncio.run(ask_status(network, self.state))))
+
+    def account(self, link):
+        """The security account of the last block of a link, or None."""
+        network = network_of(self.state)
+        found = asyncio.run(ask(network, self.state, mc.AskAccount(link=link))).account
+        return found.last if found else None
+
+    def reconciliation(self, link):
+        """How the errors of the last block of a link were corrected, and why so."""
+        last = self.account(link)
+        return last.reconciliation if last else ""
 
     def get(self, master, slave, **wanted):
         """Keys by id, as the master gets them."""
@@ -116,17 +121,18 @@ class Running:
         return {key.key_id: key.value for key in self.client(slave).get_keys_by_id(master, list(key_ids))}
 
     def wait_for(self, condition, what, limit_s=90):
-        """Poll the status until ``condition(status)``."""
-        deadline = time.monotonic() + limit_s
+        """Poll the status until ``condition(status)``; the controller may start again meanwhile."""
+        deadline, status = time.monotonic() + limit_s, {}
         while True:
-            status = self.status()
-            if condition(status):
-                return status
-            assert time.monotonic() < deadline, f"waited {limit_s} s for {what}: {json.dumps(status)[:3000]}"
+            with contextlib.suppress(PeerUnreachableError):
+                status = self.status()
+                if condition(status):
+                    return status
+            assert time.monotonic() < deadline, f"waited {limit_s} s for {what}: {json.dumps(status)[-6000:]}"
             time.sleep(0.3)
 
     def processes(self):
-        """Process ids by name, as the supervisor started them: a site, a replica of one, the controller, postgres."""
+        """Process ids by name, as the supervisor started them: sites or replicas, controller, manager, postgres."""
         found = {}
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(OSError):  # threads and processes end while they are listed
@@ -134,6 +140,8 @@ class Running:
                     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
                     if site := re.search(r" node (\S+) --(?:replica (\d+) )?", words):
                         found["".join(part for part in site.groups() if part)] = int(pid)
+                    elif " manager --" in words:
+                        found["manager"] = int(pid)
                     elif " controller --" in words or words.split(" ")[0].endswith("/postgres"):
                         found["controller" if "controller" in words else "postgres"] = int(pid)
         return found
@@ -158,7 +166,14 @@ def read_line(process, limit_s):
 
 
 @pytest.fixture
-def start(tmp_path):
+def free_base_port():
+    """Reserve base ports: ``free_base_port()``; they are given back at the end."""
+    with contextlib.ExitStack() as held:
+        yield lambda: held.enter_context(base_port())
+
+
+@contextlib.contextmanager
+def starting(tmp_path):
     """Start networks: ``start("secoqc", "--eavesdrop", ...)``; all are stopped at the end."""
     running, states, networks, ports = [], [], [], contextlib.ExitStack()
 
@@ -178,7 +193,14 @@ def start(tmp_path):
         networks.append(Running(process, state, applications, time.monotonic() - began))
         return networks[-1]
 
-    yield make
+    try:
+        yield make
+    finally:
+        _stop(networks, running, states)
+        ports.close()
+
+
+def _stop(networks, running, states):
     for client in (client for network in networks for client in network.clients.values()):
         client.close()
     for process in running:
@@ -193,9 +215,35 @@ def start(tmp_path):
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-    ports.close()
     for state in states:  # as root the data of PostgreSQL are not below the state directory
         shutil.rmtree((state / "postgres" / "data").resolve(), ignore_errors=True)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start networks: ``start("secoqc", "--eavesdrop", ...)``; all are stopped at the end of the test."""
+    with starting(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def start_once(tmp_path_factory):
+    """As ``start``, for a network at which all tests of a module look."""
+    with starting(tmp_path_factory.mktemp("networks")) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def _data_centres(tmp_path_factory):
+    with starting(tmp_path_factory.mktemp("data-centres")) as make:
+        yield make("two-data-centres")
+
+
+@pytest.fixture
+def data_centres(_data_centres):
+    """The smallest example, running and well: one for all tests that leave it so, in the xdist group of this name."""
+    _data_centres.wait_for(lambda status: all(site["up"] for site in status["sites"]), "both sites")
+    return _data_centres
 
 
 class _Traffic:

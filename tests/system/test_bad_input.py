@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from msgspec.structs import replace
 
 from qit4n.adapters import certificates
 from qit4n.network.file import load
@@ -12,9 +13,9 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture
-def state(tmp_path):
-    """The state directory of two data centres, prepared but not running."""
-    network = load("two-data-centres")
+def state(tmp_path, free_base_port):
+    """The state directory of two data centres, prepared but not running; no other test listens at its ports."""
+    network = replace(load("two-data-centres"), base_port=free_base_port())
     certificates.issue_all(network, tmp_path)
     (tmp_path / "network.yaml").write_text(to_yaml(network), encoding="utf-8")
     return tmp_path
@@ -84,7 +85,7 @@ def test_every_verb_speaks_json(command):
     assert json.loads(command("schema").stdout)["$schema"].endswith("2020-12/schema")
 
 
-def test_a_running_network_cannot_be_started_twice(start, command):
+@pytest.mark.xdist_group("data-centres")
+def test_a_running_network_cannot_be_started_twice(data_centres, command):
     """The second ``qit up`` on the same state says that one is at work."""
-    network = start("two-data-centres")
-    refused(command("up", "two-data-centres", "--state", network.state), 12, "runs with state")
+    refused(command("up", "two-data-centres", "--state", data_centres.state), 12, "runs with state")

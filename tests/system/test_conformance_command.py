@@ -11,7 +11,7 @@ qit4n: 1
 name: conformance
 sites: [{id: a}, {id: b}]
 modules:
-  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 50000}
+  near: {pulse_rate_hz: 1.0e+8, detector_efficiency: 0.4, dark_count_probability: 1.0e-7, block_bits: 400000}
 links:
   - {id: ab, ends: [a, b], medium: {length_km: 5, loss_db: 1}, module: near}
 applications: [{id: app-a, site: a}, {id: app-b, site: b}, {id: app-x, site: b}]

@@ -27,7 +27,7 @@ missing = [name for name in PROGRAMS if not shutil.which(name)]
 pytestmark = [
     pytest.mark.system,
     pytest.mark.long,
-    pytest.mark.xdist_group("encryptors"),
+    pytest.mark.xdist_group("measured"),
     pytest.mark.skipif(not able, reason="tunnels need root and /dev/net/tun"),
     pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}; see .ci/run"),
 ]

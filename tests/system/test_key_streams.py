@@ -13,13 +13,13 @@ import pytest
 from qit4n.errors import KeyStreamError, PeerUnreachableError
 from qit4n.service.streams import QoS, StreamClient
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("data-centres")]
 
 
 @pytest.fixture
-def network(start):
+def network(data_centres):
     """The smallest example, running, with its two applications."""
-    return start("two-data-centres")
+    return data_centres
 
 
 def client(network, application):

@@ -28,7 +28,7 @@ def test_kills_under_load_lose_no_acknowledged_key(start, three_sites, load, opt
         while victim not in (running := network.processes()):
             time.sleep(0.02)
         os.kill(running[victim], signal.SIGKILL)
-        traffic.wait("kills")
+        traffic.wait(f"kills of {victim}")
         if (kill + 1) % 50 == 0 or kill + 1 == KILLS:
             traffic.tell()
     traffic.end()

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 
 @pytest.mark.checklist("5b")

@@ -5,6 +5,7 @@ import pytest
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.checklist("5b")
 def test_keys_over_two_disjoint_paths_and_over_a_central_site(start):
     """Both policies give equal keys at both ends, each from its own pool, over the paths that the policy allows."""
     network = start("trusted-ring", limit_s=120)

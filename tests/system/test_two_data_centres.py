@@ -15,13 +15,13 @@ from etsi_qkd_014_client import QKD014Client
 
 from qit4n.errors import KeyRequestError, PeerUnreachableError
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("data-centres")]
 
 
 @pytest.fixture
-def network(start):
+def network(data_centres):
     """The smallest example, running, with its two applications."""
-    return start("two-data-centres")
+    return data_centres
 
 
 @pytest.fixture
@@ -57,13 +57,15 @@ def test_a_key_got_at_one_site_is_the_same_at_the_other(network, pair):
 def test_the_security_account_of_a_link_is_shown(network):
     """The claim in words; and in JSON sums that are those of the blocks, with both directions of what was said."""
     shown = network.qit("key", "account", "east-west")
-    for word in ("one-decoy BB84", "Wiesemann", "Hoeffding", "Cascade, 4 waves", "QBER above", "epsilon, sum"):
+    for word in ("one-decoy BB84", "Wiesemann", "Hoeffding", "Cascade", "QBER above", "epsilon, sum"):
         assert word in shown.stdout
     found = json.loads(network.qit("key", "account", "east-west", "--json").stdout)
     total, last = found["account"], found["account"]["last"]
     assert total["blocks"] >= 1
     assert total["epsilon_secrecy"] == pytest.approx(total["blocks"] * last["epsilon_secrecy"])
-    assert last["leaked_bits"] == last["replies_bits"] > 0
+    assert last["leaked_bits"] > 0
+    if "LDPC" not in shown.stdout:  # a slow machine looks like a distant peer
+        assert last["leaked_bits"] == last["replies_bits"]
     assert total["key_bits"] >= last["key_bits"] > 0
     refused = network.qit("key", "account", "nowhere")
     assert refused.returncode != 0
@@ -114,20 +116,42 @@ def test_public_014_client_and_curl_get_equal_keys(network, pair):
     assert [one["key"] for one in same] == [one["key"] for one in got]
 
 
-def test_ctrl_c_stops_every_process_and_nothing_is_left(network):
-    """After Ctrl-C the exit code is 0 and no process of the network is alive."""
+def test_the_page_on_a_first_key_runs_as_it_stands(network, pair):
+    """Its commands, with this network's directory and ports in the place of the default ones; the Python too."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "first-key.md").read_text("utf-8")
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", page, re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["sh", "sh", "python"]
+    east, west = (network.applications[one] for one in pair)
+    state = Path(east["cert"]).parents[2]
+
+    def here(text):
+        for default, own in (("https://127.0.0.1:28002", east["kme"]), ("https://127.0.0.1:28007", west["kme"])):
+            text = text.replace(default, own)
+        default = ".local/state/qit4n/two-data-centres"
+        return text.replace(f"~/{default}", str(state)).replace(f'Path.home() / "{default}', f'Path() / "{state}')
+
+    def shell(text):
+        done = subprocess.run(["sh", "-ec", here(text)], capture_output=True, text=True, check=True, timeout=30)
+        return json.loads(done.stdout)["keys"]
+
+    got = shell(blocks[0][1])
+    fetch = blocks[1][1].replace("00000000-0000-0000-0000-000000000000", got[0]["key_ID"])
+    assert shell(here("S=~/.local/state/qit4n/two-data-centres\n") + fetch) == got
+    found = {}
+    exec(here(blocks[2][1]), found)  # noqa: S102 - the page's own text
+    assert len(found["key"].value) == 32
+
+
+def test_ctrl_c_stops_every_process_and_keys_survive_a_restart(start):
+    """The exit code is 0, no process is left; what a master got before its slave can fetch after the next start."""
+    network = start("two-data-centres")
+    master, slave = network.applications
+    got = network.get(master, slave, number=3)
     pids = [site["pid"] for site in network.status()["sites"]]
     assert network.stop() == 0
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-
-
-def test_keys_survive_a_restart_of_the_whole_network(start, network, pair):
-    """What a master got before a restart its slave can fetch after it; the stock is still there."""
-    master, slave = pair
-    got = network.get(master, slave, number=3)
-    assert network.stop() == 0
     again = start("two-data-centres", state=network.state)
     assert again.fetch(slave, master, *got) == got
 

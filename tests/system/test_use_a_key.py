@@ -24,9 +24,10 @@ def examples():
     return found
 
 
-def test_files_and_connections(examples, start, tmp_path):
+@pytest.mark.xdist_group("data-centres")
+def test_files_and_connections(examples, data_centres, tmp_path):
     """A sealed file opens once, at the other application, unchanged; a connection carries words both ways."""
-    network = start("two-data-centres")
+    network = data_centres
     network.wait_for(lambda status: all(pool["ready_bits"] > 4096 for pool in status["pools"]), "keys")
     east, west = network.client("app-east"), network.client("app-west")
 

@@ -1,13 +1,14 @@
 """Certificates, private keys and pre-shared keys of a network, in its state directory.
 
 Each network has its own certificate authority. A certificate says whose it is in a URI subject alternative name,
-``urn:qit4n:NETWORK:ROLE:ID``, with ROLE one of site, controller, operator, sae; the common name repeats the id.
+``urn:qit4n:NETWORK:ROLE:ID``, with ROLE one of site, controller, manager, operator, sae; the common name repeats it.
 
     ca/ca.pem ca/ca.key                        the authority
     sites/ID/{cert,key,ca}.pem store.key       a site and the key that encrypts its store
     sites/ID/psk/LINK.key                      pre-shared authentication key of a QKD link, the same at both ends
-    controller/ operator/ applications/SAE/    {cert,key,ca}.pem
-    ca/ sites/ID/ controller/ operator/        crl.pem, the certificates that are revoked
+    controller/ manager/ operator/             {cert,key,ca}.pem
+    applications/SAE/                          {cert,key,ca}.pem
+    ca/ sites/ID/ controller/ manager/ operator/   crl.pem, the certificates that are revoked
 
 Everything is made once and kept; what expires within 30 days, or no longer fits the authority, the hosts of the
 network file or its own key, is made anew; what is revoked only when its name is given. The authority is never
@@ -125,7 +126,8 @@ def revoke(state: Path, name: str) -> tuple[str, int]:
 def _distribute(authority: _Authority, state: Path, *serials: int) -> None:
     """Revoke ``serials``, and put the list where processes look for it: the authority's own copy first."""
     content = authority.revoked.signed(authority.key, serials)
-    for directory in (state / "ca", *sorted((state / "sites").glob("*")), state / "controller", state / "operator"):
+    processes = [state / name for name in ("controller", "manager", "operator")]
+    for directory in (state / "ca", *sorted((state / "sites").glob("*")), *processes):
         if directory.is_dir():
             write_private(directory / FILE_NAME, content)
 
@@ -137,9 +139,10 @@ def _listed(names: Iterable[str]) -> str:
 def _holders(network: Network, state: Path) -> list[_Holder]:
     sites = [_Holder(state / "sites" / site.id, "site", site.id, (site.host,)) for site in network.sites]
     controller = _Holder(state / "controller", "controller", network.name, (network.controller_host,))
+    manager = _Holder(state / "manager", "manager", network.name, (network.controller_host,))
     operator = _Holder(state / "operator", "operator", network.name)
     applications = [_Holder(state / "applications" / one.id, "sae", one.id) for one in network.applications]
-    return [*sites, controller, operator, *applications]
+    return [*sites, controller, manager, operator, *applications]
 
 
 def identity_uri(network: str, role: str, holder: str) -> str:
@@ -303,7 +306,7 @@ def read_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
         raise CertificateError(f"{path}: {error.strerror}; make it: qit pki FILE --state DIR") from error
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise CertificateError(
             f"{path} is not a PEM certificate; move it away and run: qit pki FILE --state DIR"
         ) from error

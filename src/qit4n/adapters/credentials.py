@@ -42,7 +42,9 @@ class Credentials:
         self._authority = read_certificate(directory / "ca.pem")
         self.server = tls.server_context(directory)
         self.applications = tls.server_context_for_applications(directory)
+        self.visitors = tls.server_context_for_visitors(directory)
         self.client = tls.client_context(directory)
+        self._others: tuple[ssl.SSLContext, ...] = ()
         self._open: dict[Any, tls.Identity] = {}
         self._seen = _stamp(self._path)
         self._pair_seen = self._pair_stamp()
@@ -61,6 +63,10 @@ class Credentials:
             raise RevokedError(f"the certificate of {identity.role} {identity.id} is revoked")
         self._open[transport] = identity
         return identity
+
+    def show_in(self, contexts: tuple[ssl.SSLContext, ...]) -> None:
+        """Further contexts in which a renewed certificate is shown; whom they believe is not changed here."""
+        self._others = contexts
 
     async def watch(self) -> None:
         """Look at the list until cancelled."""
@@ -90,10 +96,13 @@ class Credentials:
                 del self._open[transport]
                 transport.abort()
 
+    def _contexts(self) -> tuple[ssl.SSLContext, ...]:
+        return self.server, self.applications, self.visitors, self.client
+
     def _take(self) -> None:
         try:
             fresh = self._newer()
-            for context in (self.server, self.applications, self.client):
+            for context in self._contexts():
                 context.load_verify_locations(self._path)
         except (CertificateError, ssl.SSLError, OSError) as error:
             log.error("the list of revoked certificates stays as it was: %s", error)  # noqa: TRY400 - no trace needed
@@ -106,7 +115,7 @@ class Credentials:
         files = self._directory / "cert.pem", self._directory / "key.pem"
         try:
             tls.server_context(self._directory)  # a pair that does not fit would leave a context without a key
-            for context in (self.server, self.applications, self.client):
+            for context in (*self._contexts(), *self._others):
                 context.load_cert_chain(*files, password="")
         except (CertificateError, ssl.SSLError, OSError) as error:
             if pair != self._pair_refused:

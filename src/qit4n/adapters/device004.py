@@ -13,7 +13,7 @@ from pathlib import Path
 from qit4n.adapters.device014 import check_files, files_of
 from qit4n.errors import KeyRequestError, KeyStreamError
 from qit4n.network.model import DeviceEnd
-from qit4n.service.client import SharedKey
+from qit4n.service.sharedkey import SharedKey
 from qit4n.service.streams import QoS, StreamClient
 
 INSUFFICIENT_KEY, NO_PEER_FOR_KEY, STREAM_IN_USE, TIMEOUT = 2, 3, 5, 6

@@ -12,7 +12,8 @@ from typing import Any
 
 from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError
 from qit4n.network.model import DeviceEnd
-from qit4n.service.client import CLOSED, KMEClient, SharedKey
+from qit4n.service.client import CLOSED, KMEClient
+from qit4n.service.sharedkey import SharedKey
 
 OK = 200
 

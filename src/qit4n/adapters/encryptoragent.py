@@ -17,8 +17,9 @@ from typing import Any
 from qit4n.adapters import tls
 from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError, QitError, RotationError
 from qit4n.service import keyidcarrier as carrier
-from qit4n.service.client import AsyncKMEClient, SharedKey
+from qit4n.service.client import AsyncKMEClient
 from qit4n.service.encryptors import Encryptor
+from qit4n.service.sharedkey import SharedKey
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ Told = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """The two applications, where the slave listens; files and KME of this one; how large a key, and how often."""
+    """The two applications, where the slave listens; files and KMEs of this one; how large a key, and how often."""
 
     own: str
     peer: str
@@ -40,7 +41,7 @@ class Ends:
     cert: Path
     key: Path
     ca: Path
-    kme: str
+    kmes: tuple[str, ...]
     key_bits: int
     every_s: float
 
@@ -56,7 +57,7 @@ class Agent:
             PeerUnreachableError: the KME's address is none.
         """
         self._ends, self._encryptor, self._told = ends, encryptor, told
-        self._kme = AsyncKMEClient(ends.kme, ends.cert, ends.key, ends.ca)
+        self._kme = AsyncKMEClient(ends.kmes, ends.cert, ends.key, ends.ca)
         self._number = self._installed = 0
         self._first = carrier.is_master(ends.own, ends.peer)
 

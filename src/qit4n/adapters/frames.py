@@ -5,6 +5,7 @@ Each connection opens with a :class:`Hello` that says what it is for; the certif
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
@@ -42,12 +43,13 @@ class Frames(Generic[T]):
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(types)
         self._received = bytearray()
+        self._whole: deque[bytes] = deque()  # bodies of whole frames
         self.finished = asyncio.Event()
 
     def retype(self, types: object) -> "Frames[Any]":
         """The same connection with another union of messages."""
         other: Frames[Any] = Frames(self._reader, self._writer, types)
-        other.finished, other._received = self.finished, self._received
+        other.finished, other._received, other._whole = self.finished, self._received, self._whole
         return other
 
     def write(self, message: T) -> None:
@@ -56,8 +58,11 @@ class Frames(Generic[T]):
 
     def write_all(self, messages: Iterable[T]) -> None:
         """Queue messages in one piece: each piece costs a call of TLS."""
-        bodies = [self._encoder.encode(message) for message in messages]
-        self._writer.write(b"".join(part for body in bodies for part in (len(body).to_bytes(LENGTH_BYTES), body)))
+        pieces: list[bytes] = []
+        for message in messages:
+            body = self._encoder.encode(message)
+            pieces += (len(body).to_bytes(LENGTH_BYTES), body)
+        self._writer.write(b"".join(pieces))
 
     async def send(self, message: T) -> None:
         """Send a message and wait while the peer is slow."""
@@ -75,25 +80,34 @@ class Frames(Generic[T]):
             EOFError: the peer closed the connection.
             ProtocolError: not a message of the union.
         """
-        await self._fill(LENGTH_BYTES)
-        size = int.from_bytes(self._received[:LENGTH_BYTES])
-        if size > MAX_FRAME_BYTES:
-            raise ProtocolError(f"frame of {size} bytes, {MAX_FRAME_BYTES} allowed")
-        await self._fill(LENGTH_BYTES + size)
-        body = self._received[LENGTH_BYTES : LENGTH_BYTES + size]
-        del self._received[: LENGTH_BYTES + size]
+        while not self._whole and not self._cut():
+            await self._read()
+        body = self._whole.popleft()
         try:
             return self._decoder.decode(body)  # type: ignore[no-any-return]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise ProtocolError(f"unreadable frame of {size} bytes: {error}") from error
+            raise ProtocolError(f"unreadable frame of {len(body)} bytes: {error}") from error
 
-    async def _fill(self, size: int) -> None:
-        """Read until ``size`` bytes wait; what came with them waits too."""
-        while len(self._received) < size:
-            piece = await self._reader.read(max(READ_BYTES, size - len(self._received)))
-            if not piece:
-                raise EOFError("connection closed by the peer")
-            self._received += piece
+    def _cut(self) -> bool:
+        """Cut what was received into frames; whether there is a whole one. The begin of the next one waits."""
+        received, at = self._received, 0
+        while len(received) - at >= LENGTH_BYTES:
+            body = at + LENGTH_BYTES
+            size = int.from_bytes(received[at:body])
+            if size > MAX_FRAME_BYTES and not self._whole:  # else what came before it comes first
+                raise ProtocolError(f"frame of {size} bytes, {MAX_FRAME_BYTES} allowed")
+            if size > MAX_FRAME_BYTES or len(received) < body + size:
+                break
+            self._whole.append(bytes(received[body : body + size]))
+            at = body + size
+        del received[:at]
+        return bool(self._whole)
+
+    async def _read(self) -> None:
+        piece = await self._reader.read(READ_BYTES)
+        if not piece:
+            raise EOFError("connection closed by the peer")
+        self._received += piece
 
     async def closed(self) -> None:
         """Wait until the peer, who never speaks on this connection, closes it."""

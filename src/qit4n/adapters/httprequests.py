@@ -86,6 +86,7 @@ class RequestReader:
     def _forget(self) -> None:
         self.begun = self.in_body = self.expects = False
         self._target, self._encoding = b"", b""
+        self._hosts = 0
         self._body = bytearray()
         self._head = self._seen = 0
 
@@ -103,10 +104,14 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header field; its length tells most apart faster than its name."""
         self._count(len(name) + len(value))
-        if len(name) == len("expect") and name.lower() == b"expect":
+        if len(name) == len("host") and name.lower() == b"host":
+            self._hosts += 1
+        elif len(name) == len("expect") and name.lower() == b"expect":
             self.expects = value.lower() == b"100-continue"
         elif len(name) == len("content-encoding") and name.lower() == b"content-encoding":
             self._encoding = value.lower()
+        elif len(name) == len("content-length") and name.lower() == b"content-length" and int(value) > self._body_bytes:
+            self._refuse_body()  # before anybody sends it; the parser takes digits only
 
     def _count(self, size: int) -> None:
         self._head += size
@@ -114,10 +119,12 @@ class RequestReader:
             self._refuse_head()
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
+        """The head is there; of HTTP/1.1 it has one Host (RFC 9112, 3.2)."""
         self.in_body = True
-        if self.expects and self._parser.get_http_version() != "1.1":
+        if self._parser.get_http_version() != "1.1":
             self.expects = False
+        elif self._hosts != 1:
+            raise _RefusedError(400, f"the request has {self._hosts} Host fields; send one")
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""

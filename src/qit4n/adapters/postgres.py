@@ -13,6 +13,7 @@ Rules it keeps:
   was stopped and woke up elsewhere says nothing.
 - A commit whose session breaks off may have been made or not. Nothing of it was said, and who opens the store next
   sees which.
+- A pool of connections between may send the lock and the commits to different sessions: it is refused.
 - Records are sealed as ``adapters/sealing.py`` says: the server sees identifiers and amounts.
 """
 
@@ -71,6 +72,10 @@ CREATE TABLE wrapping (
 CREATE TABLE audit (number bigint PRIMARY KEY, body bytea NOT NULL, hash bytea NOT NULL);
 CREATE TABLE format (number integer PRIMARY KEY);
 """
+FORMER = """
+SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s),
+    EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'record')
+"""
 TABLES = "SELECT to_regclass('record') IS NOT NULL, to_regclass('format') IS NOT NULL"
 COMMIT = """
 WITH put AS (
@@ -112,16 +117,25 @@ class PostgresStore(SealedStore):
     """A :class:`qit4n.keys.store.Store` in one schema of a database."""
 
     def __init__(
-        self, conninfo: str, site: str, key: bytes, wrapping_keys: Path, waiting: Callable[[], None] = lambda: None
+        self,
+        conninfo: str,
+        site: str,
+        key: bytes,
+        wrapping_keys: Path,
+        waiting: Callable[[], None] = lambda: None,
+        *,
+        former: str = "",
     ) -> None:
-        """Wait until this process owns the store of ``site``, then open it under its store key.
+        """Wait until this process owns the store of ``site``, which names its schema, then open it under its store key.
 
-        ``waiting`` is called while another process owns it, and may raise to give up.
+        ``waiting`` is called while another process owns it, and may raise to give up. ``former`` is the name that an
+        earlier version would have given to the schema.
 
         Raises:
-            StoreError: the server cannot be reached, or does not promise durability.
+            StoreError: the server cannot be reached, does not promise durability, or has a store of the former name.
         """
         self._site = site
+        self._former = former
         self._closed = threading.Event()
         self._one_at_a_time = threading.Lock()
         self._place: OwnerFile | None = None
@@ -131,6 +145,7 @@ class PostgresStore(SealedStore):
             self._database = _connect(conninfo, site)
         try:
             with self._errors():
+                require_own_session(self._database)
                 self._require_durability()
                 silent = self._wait_for_lock(waiting)
                 self._beat()
@@ -193,10 +208,23 @@ class PostgresStore(SealedStore):
 
     def _prepare(self) -> bool:
         """Make the schema; whether no wrapping is in it."""
+        self._refuse_former()
         self._database.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._site)))
         self._database.execute(_search_path(self._site))
         self._check_format()
         return self._database.execute("SELECT 1 FROM wrapping LIMIT 1").fetchone() is None
+
+    def _refuse_former(self) -> None:
+        """A store under the former name is not passed over in silence: its keys would be lost, or used by others."""
+        found = self._database.execute(FORMER, (self._site, self._former)).fetchone()
+        if self._former and found == (False, True):
+            new, old = (sql.Identifier(name).as_string(self._database) for name in (self._site, self._former))
+            raise StoreDamagedError(
+                f"the PostgreSQL server has a store {old}, as an earlier version of qit4n called that of this site. "
+                f"If it is of this network, end the processes that use it and rename it: ALTER SCHEMA {old} RENAME TO "
+                f"{new}; if it is of another network, or its keys may be lost, start with an empty one: "
+                f"CREATE SCHEMA {new}"
+            )
 
     def _check_format(self) -> None:
         """Make tables with their format in one transaction, or refuse those of another format."""
@@ -269,6 +297,20 @@ class PostgresStore(SealedStore):
 
     def _errors(self) -> AbstractContextManager[None]:
         return _errors(self._site, self._database)
+
+
+def require_own_session(database: Connection) -> None:
+    """Refuse a connection whose statements go to another session than the one that greeted.
+
+    Raises:
+        StoreError: a pool of connections is between.
+    """
+    (session,) = database.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+    if session != database.info.backend_pid:
+        raise StoreError(
+            "a pool of connections (PgBouncer or the like) is between this process and the PostgreSQL server: two "
+            "processes could own the store at the same time; connect to the server itself"
+        )
 
 
 @contextmanager

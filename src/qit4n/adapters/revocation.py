@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -45,11 +46,11 @@ class RevocationList:
             raise CertificateError(f"{path}: {error.strerror}") from error
         try:
             found = x509.load_pem_x509_crl(content)
+            if not found.is_signature_valid(authority.public_key()):  # type: ignore[arg-type] # ours are elliptic-curve
+                raise CertificateError(f"{path} is not signed by this network's authority; {_remedy(path)}")
             number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        except (ValueError, x509.ExtensionNotFound) as error:
+        except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound, UnsupportedAlgorithm) as error:
             raise CertificateError(f"{path} is not a list of revoked certificates; {_remedy(path)}") from error
-        if not found.is_signature_valid(authority.public_key()):  # type: ignore[arg-type] # ours are elliptic-curve keys
-            raise CertificateError(f"{path} is not signed by this network's authority; {_remedy(path)}")
         return cls(authority, content, number, found.last_update_utc, frozenset(one.serial_number for one in found))
 
     def signed(self, key: ec.EllipticCurvePrivateKey, serials: Iterable[int] = ()) -> bytes:

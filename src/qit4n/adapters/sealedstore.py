@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from qit4n.adapters.sealing import Sealing
+from qit4n.entropy import Entropy
 from qit4n.errors import AuditError, StoreDamagedError
 from qit4n.keys import audit
 from qit4n.keys.store import AuditHeadRecord, RecordType, Write, settle
@@ -50,6 +51,10 @@ class SealedStore(ABC):
         self._sealing = sealing
         self._last = self._end_of_trail()
         self._rotate()
+
+    def draw_from(self, entropy: Entropy) -> None:
+        """Seal with data keys and nonces of this generator from now on."""
+        self._sealing.entropy = entropy
 
     @abstractmethod
     def _is_empty(self) -> bool:
@@ -126,6 +131,7 @@ class SealedStore(ABC):
 
     def load(self, kind: type[RecordType]) -> Iterator[RecordType]:
         """All records of a kind, oldest first. One that fails authentication is left out, see ``damaged``."""
+        self.damaged = {(kind_of, key) for kind_of, key in self.damaged if kind_of != kind.kind}
         for key, body, wrapped in self._rows(kind.kind):
             record = self._sealing.open(kind, key, body, wrapped)
             if record is None:

@@ -20,6 +20,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
 from qit4n.adapters.privatefiles import beside, write_private
+from qit4n.adapters.system import system_entropy
+from qit4n.entropy import Entropy
 from qit4n.errors import StoreError
 from qit4n.keys.store import Record, RecordType
 
@@ -31,21 +33,25 @@ class Sealing:
     """Seals and opens records of one store."""
 
     def __init__(self, store_key: bytes, wrapping_keys: Path, *, fresh: bool) -> None:
-        """Seal under ``store_key`` and the key in the file ``wrapping_keys``, which is made for a ``fresh`` store."""
+        """Seal under ``store_key`` and the key in the file ``wrapping_keys``, which is made for a ``fresh`` store.
+
+        Data keys and nonces are drawn from :attr:`entropy`, the operating system's generator unless it is replaced.
+        """
+        self.entropy: Entropy = system_entropy
         self._store_key = AESGCMSIV(store_key)
         self._file = wrapping_keys
         self._encoder = msgspec.msgpack.Encoder()
         if fresh and not wrapping_keys.exists():
-            self._write([os.urandom(KEY_BYTES)])
+            self._write([self.entropy(KEY_BYTES)])
         self._wrapping_keys = [AESGCMSIV(key) for key in self._read()]
 
     def seal(self, record: Record) -> tuple[bytes, bytes]:
         """Body and wrapping; the wrapping is empty for a record without key material."""
         plain, binding = self._encoder.encode(record), _binding(record.kind, record.key)
         if not record.secret:
-            nonce = os.urandom(NONCE_BYTES)
+            nonce = self.entropy(NONCE_BYTES)
             return nonce + self._store_key.encrypt(nonce, plain, binding), b""
-        fresh = os.urandom(KEY_BYTES)
+        fresh = self.entropy(KEY_BYTES)
         return AESGCM(fresh).encrypt(ONCE, plain, binding), self._wrap(fresh, binding)
 
     def open(self, kind: type[RecordType], key: str, body: bytes, wrapping: bytes | None) -> RecordType | None:
@@ -61,7 +67,7 @@ class Sealing:
         return None
 
     def _wrap(self, data_key: bytes, binding: bytes) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = self.entropy(NONCE_BYTES)
         return nonce + self._wrapping_keys[-1].encrypt(nonce, data_key, binding)
 
     def _unwrap(self, wrapping: bytes, binding: bytes) -> bytes | None:
@@ -76,7 +82,7 @@ class Sealing:
         """Draw a new wrapping key; until :meth:`end_rotation` the old one is kept too. Goes on where one broke off."""
         keys = self._read()
         if len(keys) == 1:
-            keys.append(os.urandom(KEY_BYTES))
+            keys.append(self.entropy(KEY_BYTES))
             self._write(keys)
         self._wrapping_keys = [AESGCMSIV(key) for key in keys]
 
@@ -144,7 +150,7 @@ def make_store_key(path: Path) -> bool:
     """Make the store key of a site; whether there was none."""
     if path.exists():
         return False
-    write_private(path, os.urandom(KEY_BYTES))
+    write_private(path, system_entropy(KEY_BYTES))
     return True
 
 

@@ -1,5 +1,6 @@
 """Which key store a site has: SQLite in its own directory, or PostgreSQL, which its replicas share."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,10 +12,13 @@ from qit4n.adapters.sealing import read_store_key
 from qit4n.errors import StoreError
 
 CONNINFO = "postgres.conninfo"
+LONGEST_SCHEMA, HASH_DIGITS = 63, 24
 
 
-def open_store(state: Path, site: str, waiting: Callable[[], None] = lambda: None) -> SealedStore:
-    """Own the store of a site. With PostgreSQL this waits while a replica owns it, and calls ``waiting`` meanwhile.
+def open_store(state: Path, network: str, site: str, waiting: Callable[[], None] = lambda: None) -> SealedStore:
+    """Own the store of a site of the network with this name.
+
+    With PostgreSQL this waits while a replica owns it, and calls ``waiting`` meanwhile.
 
     Raises:
         StoreError: it cannot be opened.
@@ -25,10 +29,11 @@ def open_store(state: Path, site: str, waiting: Callable[[], None] = lambda: Non
         return sqlite.SQLiteStore(directory / "store.db", key)
     from qit4n.adapters.postgres import PostgresStore  # noqa: PLC0415 - an extra of the package
 
-    return PostgresStore(conninfo, site, key, directory / "store.wrapping", waiting)
+    schema, keys = schema_of(network, site), directory / "store.wrapping"
+    return PostgresStore(conninfo, schema, key, keys, waiting, former=site)
 
 
-def open_trail(state: Path, site: str) -> AbstractContextManager[Trail]:
+def open_trail(state: Path, network: str, site: str) -> AbstractContextManager[Trail]:
     """The audit trail of a site, whose store may be in use.
 
     Raises:
@@ -40,7 +45,18 @@ def open_trail(state: Path, site: str) -> AbstractContextManager[Trail]:
         return sqlite.trail(directory / "store.db", key)
     from qit4n.adapters.postgres import trail  # noqa: PLC0415 - an extra of the package
 
-    return trail(conninfo, site, key, directory / "store.wrapping")
+    return trail(conninfo, schema_of(network, site), key, directory / "store.wrapping")
+
+
+def schema_of(network: str, site: str) -> str:
+    """Where a site's store is on a PostgreSQL server, which several networks may use: ``network/site``.
+
+    PostgreSQL takes 63 bytes: of a longer name the end is replaced by a hash, after two slashes, as no other name has.
+    """
+    name = f"{network}/{site}"
+    if len(name) <= LONGEST_SCHEMA:
+        return name
+    return f"{name[: LONGEST_SCHEMA - HASH_DIGITS - 2]}//{hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]}"
 
 
 def share(state: Path, conninfo: str) -> None:

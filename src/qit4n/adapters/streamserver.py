@@ -21,6 +21,7 @@ HANDSHAKE_S = 10.0
 IDLE_S = 600.0
 SEND_S = 15.0
 MOST_CONNECTIONS = 1024
+MOST_OF_ONE_CALLER = 256
 JSON_LINES = JSONLines()
 
 
@@ -67,7 +68,7 @@ class Door:
         self._ask = ask
         self._network = network
         self._codec = codec
-        self._open: set[asyncio.WriteTransport] = set()
+        self._open: dict[asyncio.WriteTransport, str] = {}
 
     def close(self) -> None:
         """Break every connection."""
@@ -78,14 +79,14 @@ class Door:
         """Serve one connection to its end."""
         try:
             caller = self._caller(writer.transport)
-            self._open.add(writer.transport)
+            self._open[writer.transport] = caller
             await self._serve(caller, reader, writer)
         except (CertificateError, ProtocolError) as error:
             log.warning("a connection for key streams is refused: %s", error)
         except (OSError, EOFError, TimeoutError, asyncio.CancelledError) as error:
             log.debug("a connection for key streams ended: %s", type(error).__name__)
         finally:
-            self._open.discard(writer.transport)
+            self._open.pop(writer.transport, None)
             writer.transport.abort()
 
     def _caller(self, transport: asyncio.WriteTransport) -> str:
@@ -95,6 +96,8 @@ class Door:
         if identity.role != "sae" or identity.network not in {self._network, ""}:
             text = f"that of {identity.role} {identity.id} of network {identity.network}"
             raise CertificateError(f"the certificate is {text}, not of an application of network {self._network}")
+        if sum(caller == identity.id for caller in self._open.values()) >= MOST_OF_ONE_CALLER:
+            raise ProtocolError(f"{identity.id} has {MOST_OF_ONE_CALLER} connections open")
         return identity.id
 
     async def _serve(self, caller: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,13 +1,16 @@
 """The machine: clock, entropy, memory."""
 
+import contextlib
 import ctypes
 import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
@@ -52,3 +55,14 @@ def protect_memory() -> str:
     if unlimited and libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0:
         return "memory is locked; no core dumps"
     return "no core dumps; memory is not locked: make the limit of locked memory unlimited, or turn swap off"
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Meanwhile a process whose parent ends, below this one, becomes a child of this one (Linux child subreaper)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)

@@ -3,6 +3,7 @@
 import datetime
 import math
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ class Identity:
     serial: int = field(default=0, compare=False)
     expires: float = field(default=math.inf, compare=False)
 
+    def __str__(self) -> str:
+        """For errors."""
+        return f"{self.role} {self.id} of network {self.network}" if self.network else f"{self.role} {self.id}"
+
 
 def server_context(directory: Path) -> ssl.SSLContext:
     """For connections between processes of the network: TLS 1.3, client certificate required."""
@@ -36,6 +41,13 @@ def server_context(directory: Path) -> ssl.SSLContext:
 def server_context_for_applications(directory: Path) -> ssl.SSLContext:
     """For Ak: TLS 1.2 or 1.3 (ETSI GS QKD 014 clause 5.1), client certificate required."""
     return _context(ssl.PROTOCOL_TLS_SERVER, directory, ssl.TLSVersion.TLSv1_2)
+
+
+def server_context_for_visitors(directory: Path) -> ssl.SSLContext:
+    """For people with a browser and a password: TLS 1.3; a client certificate is checked if there is one."""
+    context = server_context(directory)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
 
 
 def client_context(directory: Path) -> ssl.SSLContext:
@@ -60,8 +72,10 @@ def _check_revocation(context: ssl.SSLContext, path: Path) -> None:
         raise CertificateError(f"{path} is not a list of revoked certificates; copy it from ca/{FILE_NAME}") from error
 
 
-def context_of(protocol: int, certificate: Path, key: Path, authority: Path, least: ssl.TLSVersion) -> ssl.SSLContext:
-    """A context from three files.
+def context_of(
+    protocol: int, certificate: Path, key: Path, authorities: Path | Sequence[Path], least: ssl.TLSVersion
+) -> ssl.SSLContext:
+    """A context from files: certificate, key, and the authorities that are believed.
 
     Raises:
         CertificateError: a file is missing, expired, unreadable, or the key is of another certificate.
@@ -70,17 +84,19 @@ def context_of(protocol: int, certificate: Path, key: Path, authority: Path, lea
     context = ssl.SSLContext(protocol)
     context.minimum_version = least
     context.verify_mode = ssl.CERT_REQUIRED
-    for file in (key, authority):
+    believed = [authorities] if isinstance(authorities, Path) else authorities
+    for file in (key, *believed):
         if not file.is_file():
             raise CertificateError(f"{file} is missing; make it: qit pki FILE --state DIR")
     try:
         context.load_cert_chain(certificate, key, password="")  # an encrypted key is an error, not a prompt
     except (ssl.SSLError, OSError) as error:
         raise CertificateError(f"{key} is not the private key of {certificate}, or not readable") from error
-    try:
-        context.load_verify_locations(authority)
-    except (ssl.SSLError, OSError) as error:
-        raise CertificateError(f"{authority} is not a PEM certificate of an authority") from error
+    for authority in believed:
+        try:
+            context.load_verify_locations(authority)
+        except (ssl.SSLError, OSError) as error:
+            raise CertificateError(f"{authority} is not a PEM certificate of an authority") from error
     return context
 
 

@@ -7,10 +7,14 @@ import typer
 
 from qit4n.errors import NetworkFileError
 from qit4n.network.file import Examination, examine, read
-from qit4n.network.model import Link, Network
+from qit4n.network.model import Link, Network, Switch
+from qit4n.network.resilience import SinglePoints, single_points
 from qit4n.network.yamltext import Problem
-from qit4n.quantum.link import predict
+from qit4n.quantum.link import channel_db, planned_shares, predict
+from qit4n.quantum.passes import nearest_km
 from qit4n.units import rate_text
+
+MOST_DEMANDS = 12
 
 
 def check(
@@ -56,6 +60,11 @@ def _summary(network: Network) -> dict[str, Any]:
         "applications": len(network.applications),
         "demands": len(network.demands),
         "links": {link.id: _link_summary(network, link) for link in network.links},
+        "switches": {switch.id: planned_shares(network, switch) for switch in network.switches},
+        "single_points": [
+            {"between": one.between, "links": one.links, "sites": one.sites, "own_sites": one.own}
+            for one in single_points(network)
+        ],
     }
 
 
@@ -82,16 +91,43 @@ def _describe(network: Network) -> None:
     )
     for link in network.links:
         print(f"  {link.id}: {_link_line(network, link)}")
+    for switch in network.switches:
+        print(f"  {switch.id}: {_switch_line(network, switch)}")
+    _describe_survival(single_points(network))
+
+
+def _describe_survival(demands: tuple[SinglePoints, ...]) -> None:
+    """What one failure stops: each demand, or how many there are."""
+    if len(demands) <= MOST_DEMANDS:
+        for one in demands:
+            print(f"  {' - '.join(one.between)}: {one}")
+    else:
+        links, sites = (sum(not getattr(one, kind) for one in demands) for kind in ("links", "sites"))
+        print(f"  of {len(demands)} demands {links} survive any one link, {sites} any one site but their own (--json)")
+
+
+def _switch_line(network: Network, switch: Switch) -> str:
+    shares = planned_shares(network, switch)
+    given = ", ".join(f"{link} {share:.1%}" for link, share in shares.items())
+    return (
+        f"optical switch at {switch.site}, {switch.loss_db:g} dB, {len(switch.links)} links in rounds of "
+        f"{switch.period_s:g} s; key is made {sum(shares.values()):.0%} of the time: {given}"
+    )
 
 
 def _link_line(network: Network, link: Link) -> str:
-    device, way = network.device_of(link), f"{link.medium.length_km:g} km, {link.medium.loss_db:g} dB"
+    device, nearest = network.device_of(link), nearest_km(network, link)
+    way = f"{link.medium.length_km if nearest is None else nearest:.5g} km, {channel_db(network, link, nearest):.3g} dB"
+    if link.medium.kind != "fibre":
+        overhead = " overhead" if link.medium.kind == "satellite" else " at the nearest" if link.medium.orbit else ""
+        way = f"{link.medium.kind}, {way}{overhead}"
     if device is not None:
         return f"device {link.module} over {device.interface}, {way}: its rate is measured, not predicted"
     found = predict(network, link)
+    during = " during passes" if link.medium.orbit else ""
     note = "" if found.secret_rate_bps else "  <- no key: too lossy or noisy, or block_bits too small"
     return (
         f"{network.modules[link.module].protocol}, {way}: "
-        f"{rate_text(found.secret_rate_bps)} predicted, QBER {found.qber:.2%}, "
+        f"{rate_text(found.secret_rate_bps)} predicted{during}, QBER {found.qber:.2%}, "
         f"a block each {found.block_duration_s:.3g} s{note}"
     )

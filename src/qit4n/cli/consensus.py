@@ -5,26 +5,33 @@ from typing import Annotated
 
 import typer
 
-from qit4n.cli.standards import Json, show, tell
-from qit4n.coordination import tables
+from qit4n.cli.standardstrace import Folder, Json
+from qit4n.cli.tabletext import show, tell
 from qit4n.coordination.consensus import bridges, changes, disputes, options, preferences
+from qit4n.coordination.reading import load, read_statements
 from qit4n.coordination.tables import Statement
 
 
 def consensus(
     file: Annotated[
-        Path | None, typer.Argument(help="statements of a meeting (CSV); the record of 2019 if absent")
+        Path | None, typer.Argument(help="statements of a meeting (CSV); those of the folder if absent")
     ] = None,
+    folder: Folder = None,
     json_: Json = False,
 ) -> None:
-    """Options, who supports and who objects with the line that proves it, changes of mind, and bridges."""
-    statements = tables.read_statements(file) if file else tables.load().statements
+    """Options, who supports and who objects with the line that proves it, changes of mind, and bridges.
+
+    With a file and a folder the meeting is about the options of that folder.
+    """
+    desk = load(folder) if folder or not file else None
+    statements = read_statements(file, desk) if file else desk.statements if desk else ()
     found = options(statements)
     if json_:
         tell(
             {
                 "options": found,
                 "preferences": preferences(statements),
+                "bridges": [{"option": option.name, "could_be_won": count} for option, count in bridges(statements)],
                 "changes": changes(statements),
                 "disputes": disputes(statements),
             }
@@ -54,4 +61,7 @@ def consensus(
 
 
 def _who(said: tuple[Statement, ...]) -> str:
-    return ", ".join(f"{one.delegation} {one.record_line}" for one in said)
+    return ", ".join(
+        f"{one.delegation} {one.record_line}" + ("" if one.confidence == "high" else f" ({one.confidence})")
+        for one in said
+    )

@@ -69,16 +69,19 @@ def strongswan(
 
 
 def _run(
-    encryptor: Encryptor, size: int, wanted: tuple[str, str, str, float, bool], found: tuple[str, Path, Path, Path]
+    encryptor: Encryptor,
+    size: int,
+    wanted: tuple[str, str, str, float, bool],
+    found: tuple[tuple[str, ...], Path, Path, Path],
 ) -> None:
     own, peer, carrier, every, json_ = wanted
-    url, cert, key, ca = found
+    kmes, cert, key, ca = found
     host, _, port = carrier.rpartition(":")
     if not host or not port.isdecimal():
         raise QitError(f"--carrier {carrier} is not host:port, as 192.0.2.7:7000")
     files = {"cert": cert, "key": key, "ca": ca}
     ends = Ends(
-        own=own, peer=peer, host=host.strip("[]"), port=int(port), kme=url, key_bits=size, every_s=every, **files
+        own=own, peer=peer, host=host.strip("[]"), port=int(port), kmes=kmes, key_bits=size, every_s=every, **files
     )
 
     def told(event: str, facts: dict[str, Any]) -> None:

@@ -13,10 +13,11 @@ from rich.table import Table
 
 from qit4n.cli import stream
 from qit4n.errors import KeyRequestError, QitError, UnknownNetworkError
-from qit4n.node.controller import ask
 from qit4n.node.processes import network_of, state_directory
+from qit4n.node.questions import ask
 from qit4n.refpoints import kq1, mc
-from qit4n.service.client import KMEClient, SharedKey
+from qit4n.service.client import KMEClient
+from qit4n.service.sharedkey import SharedKey
 
 app = typer.Typer(help="Get keys over ETSI GS QKD 014, and see what is claimed of them.", no_args_is_help=True)
 
@@ -24,7 +25,7 @@ app.add_typer(stream.app, name="stream")
 
 As = Annotated[str, typer.Option("--as", help="SAE ID of the asking application")]
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]
-KME = Annotated[str | None, typer.Option(help="base URL of the KME, instead of that of the network's state")]
+KME = Annotated[str | None, typer.Option(help="base URL of the KME, instead of those of the network's state")]
 Cert = Annotated[Path | None, typer.Option(help="client certificate (PEM)")]
 Key = Annotated[Path | None, typer.Option(help="private key of the certificate (PEM)")]
 CA = Annotated[Path | None, typer.Option(help="certificate of the authority (PEM)")]
@@ -33,10 +34,10 @@ JSON = Annotated[bool, typer.Option("--json", help="one JSON document, as the KM
 
 def where(
     caller: str, state: Path | None, kme: str | None, cert: Path | None, key: Path | None, ca: Path | None
-) -> tuple[str, Path, Path, Path]:
-    """Base URL of the KME of an application, and its files: as given, or as the network's state has them."""
+) -> tuple[tuple[str, ...], Path, Path, Path]:
+    """Base URLs of the KMEs of an application, and its files: as given, or as the network's state has them."""
     if kme and cert and key and ca:
-        return kme, cert, key, ca
+        return (kme,), cert, key, ca
     directory = state_directory(state)
     network = network_of(directory)
     application = network.application(caller)
@@ -44,10 +45,8 @@ def where(
         names = ", ".join(one.id for one in network.applications)
         raise UnknownNetworkError(f"network {network.name} has no application {caller}; its applications: {names}")
     files = directory / "applications" / caller
-    host = network.site(application.site).host
-    literal = f"[{host}]" if ":" in host else host  # an IPv6 address (RFC 3986 3.2.2)
-    url = kme or f"https://{literal}:{network.kme_port(application.site)}"
-    return url, cert or files / "cert.pem", key or files / "key.pem", ca or files / "ca.pem"
+    urls = (kme,) if kme else tuple(map(network.kme_url, application.homes))
+    return urls, cert or files / "cert.pem", key or files / "key.pem", ca or files / "ca.pem"
 
 
 def _print(keys: list[SharedKey], json_: bool) -> None:

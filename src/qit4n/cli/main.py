@@ -14,9 +14,19 @@ VERBS = (
     "status",
     "key",
     "encryptor",
+    "fault",
+    "apply",
+    "report",
+    "account",
+    "reserve",
+    "rng",
+    "sdn",
     "audit",
     "check",
+    "elements",
     "example",
+    "link",
+    "satellite",
     "schema",
     "pki",
     "conformance",
@@ -25,6 +35,7 @@ VERBS = (
     "consensus",
     "node",
     "controller",
+    "manager",
 )
 
 

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from typer.core import TyperGroup
 
+from qit4n.adapters.accounts import make_accounts
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.certificates import revoke as revoke_certificate
 from qit4n.network.file import load
@@ -47,6 +48,7 @@ def pki(
     network = load(file)
     directory = (state or state_root() / network.name).resolve()
     made = issue_all(network, directory, renew_psk or (), renew or ())
+    make_accounts(directory)
     if json_:
         found = [
             {"path": str(one.path), "action": one.action, "expires": one.expires.isoformat() if one.expires else None}

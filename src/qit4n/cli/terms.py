@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from qit4n.cli.standards import Folder, Json, show, tell
-from qit4n.coordination import tables, terms, usage
+from qit4n.cli.standardstrace import Folder, Json, checkout
+from qit4n.cli.tabletext import show, tell
+from qit4n.coordination import terms, usage
+from qit4n.coordination.reading import load
 from qit4n.errors import StandardsDataError
 
 app = typer.Typer(help="The words of the field.", no_args_is_help=True)
@@ -15,15 +17,16 @@ app = typer.Typer(help="The words of the field.", no_args_is_help=True)
 @app.command()
 def lookup(word: str, folder: Folder = None, json_: Json = False) -> None:
     """Every definition of a word, with its source, and what clashes with it."""
-    desk = tables.load(folder)
+    desk = load(folder)
     found = terms.lookup(desk, word)
     if json_:
         tell(found)
         return
     for term in found:
         line = f", line {term.record_line} of the record" if term.record_line else ""
-        print(f"{term.label}: {term.definition}\n    {term.body}: {term.document}{line}")
-        for what, text in (("same as", term.same_as), ("note", term.note)):
+        print(f"{term.label}: {term.definition}\n    {term.body}: {term.document}{line} ({term.confidence} confidence)")
+        same = next((one.label for one in desk.terms if one.id == term.same_as), term.same_as)
+        for what, text in (("same as", same), ("to avoid", ", ".join(term.deprecated)), ("note", term.note)):
             if text:
                 print(f"    {what}: {text}")
     for conflict in terms.conflicts(desk):
@@ -34,7 +37,7 @@ def lookup(word: str, folder: Folder = None, json_: Json = False) -> None:
 @app.command()
 def conflicts(folder: Folder = None, json_: Json = False) -> None:
     """Where words clash: several meanings, several words, undefined abbreviations, circles."""
-    found = terms.conflicts(tables.load(folder))
+    found = terms.conflicts(load(folder))
     if json_:
         tell(found)
         return
@@ -42,13 +45,23 @@ def conflicts(folder: Folder = None, json_: Json = False) -> None:
 
 
 @app.command()
-def check(source: Annotated[Path, typer.Argument(help="checkout of qit4n")] = Path()) -> None:
-    """Whether code, interfaces and documents keep to the terms of the field; an error if not."""
-    if not (source / "src").is_dir():
-        raise StandardsDataError(f"{source} is no checkout of the sources (there is no src)")
-    found = list(usage.check(source))
-    for one in found:
-        print(one)
+def check(
+    source: Annotated[Path | None, typer.Argument(help="checkout of qit4n; found by itself if this is one")] = None,
+    folder: Folder = None,
+    json_: Json = False,
+) -> None:
+    """Whether code, interfaces and documents keep to the glossary; an error if not."""
+    root, desk = checkout(source), load(folder)
+    if not (root / "src").is_dir():
+        raise StandardsDataError(f"{root} is no checkout of the sources (there is no src)")
+    found = list(usage.check(root, desk))
+    if json_:
+        tell(found)
+    else:
+        for one in found:
+            print(one)
     if found:
-        raise StandardsDataError(f"{len(found)} places use a word that the field does not")
-    print(f"{len(usage.rules())} rules kept")
+        places = "1 place does" if len(found) == 1 else f"{len(found)} places do"
+        raise StandardsDataError(f"{places} not keep to the glossary; what is right all the same stands in usage.csv")
+    if not json_:
+        print(f"kept to the glossary: {len(usage.rules(desk))} words avoided, every abbreviation explained")

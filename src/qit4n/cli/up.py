@@ -11,12 +11,12 @@ import msgspec
 import typer
 from rich.console import Console
 
+from qit4n.adapters.accounts import PASSWORDS, make_accounts
 from qit4n.adapters.certificates import issue_all
 from qit4n.errors import NetworkFileError
 from qit4n.network.file import load
-from qit4n.network.generate import to_yaml
 from qit4n.network.model import Eavesdropper, Network
-from qit4n.node.processes import NETWORK_FILE, claim, run_until_stopped, state_root
+from qit4n.node.processes import claim, run_until_stopped, state_root, write_network
 from qit4n.node.supervisor import Supervisor
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text
@@ -70,10 +70,9 @@ def prepare(network: Network, state: Path) -> None:
     """Make the state directory: the network file that runs there, certificates, pre-shared keys."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     claim(state)
-    written = state / f"{NETWORK_FILE}.new"
-    written.write_text(to_yaml(network), encoding="utf-8")
-    written.replace(state / NETWORK_FILE)
+    write_network(network, state)
     issue_all(network, state)
+    make_accounts(state)
 
 
 async def _up(network: Network, state: Path, *, replicas: int, postgres: str | None, json_: bool) -> None:
@@ -107,28 +106,51 @@ def progress(status: mc.NetworkStatus) -> str:
     )
 
 
-def applications(network: Network, state: Path) -> dict[str, dict[str, str]]:
-    """What an application needs to get keys: base URL of its KME and its three files."""
+class Access(msgspec.Struct, kw_only=True):
+    """What an application needs to get keys: base URLs of its KMEs, the first again as ``kme``, and its three files.
+
+    Key streams are at its first site.
+    """
+
+    kme: str
+    kmes: tuple[str, ...]
+    key_streams: str
+    cert: str
+    key: str
+    ca: str
+    site: str
+
+
+def applications(network: Network, state: Path) -> dict[str, Access]:
+    """Of each application."""
     found = {}
     for application in network.applications:
         files = state / "applications" / application.id
         host = network.site(application.site).host
-        found[application.id] = {
-            "kme": f"https://{host}:{network.kme_port(application.site)}",
-            "key_streams": f"{host}:{network.key_stream_port(application.site)}",
-            "cert": str(files / "cert.pem"),
-            "key": str(files / "key.pem"),
-            "ca": str(files / "ca.pem"),
-            "site": application.site,
-        }
+        kmes = tuple(map(network.kme_url, application.homes))
+        found[application.id] = Access(
+            kme=kmes[0],
+            kmes=kmes,
+            key_streams=f"{host}:{network.key_stream_port(application.site)}",
+            cert=str(files / "cert.pem"),
+            key=str(files / "key.pem"),
+            ca=str(files / "ca.pem"),
+            site=application.site,
+        )
     return found
 
 
 def ready_line(network: Network, state: Path) -> str:
     """The line for scripts, see ``qit up --json``."""
     return msgspec.json.encode(
-        {"ready": True, "dashboard": None, "applications": applications(network, state)}
+        {"ready": True, "dashboard": dashboard(network), "applications": applications(network, state)}
     ).decode()
+
+
+def dashboard(network: Network) -> str:
+    """The address of the dashboard."""
+    host = network.controller_host
+    return f"https://{f'[{host}]' if ':' in host else host}:{network.manager_port()}/"
 
 
 def link_line(link: mc.LinkStatus) -> str:
@@ -147,31 +169,31 @@ def _show_ready(screen: Console, network: Network, state: Path, report: mc.Netwo
     screen.print(f"memory per site: {max(memory) / 1e6:.0f} MB at most, {sum(memory) / 1e9:.2f} GB in all")
     flow = f"keys flow: {rate_text(rate)} of secret key over all links" if rate else "keys are ready, from stock"
     screen.print(f"{flow}. Ctrl-C stops the network.\n")
+    screen.print(f"Dashboard: {dashboard(network)}; log in as operator, with the password in")
+    screen.print(f"{state / PASSWORDS / 'operator'}\n")
     if network.demands:
         screen.print("Get a key at one site, and the same key by its id at the other:\n")
         screen.print(two_requests(network, state), markup=False)
 
 
 def two_requests(network: Network, state: Path) -> str:
-    """Two ready-to-paste requests with curl, and the same with qit."""
-    master, slave = network.demands[0].between
+    """Two ready-to-paste requests with curl, and the same with qit; the second perhaps at a neighbour."""
     found = applications(network, state)
+    pair = network.demands[0].between
+    master, slave = pair if pair[0] in found else pair[::-1]
+    here = slave in found
+    abroad = next((name for name, one in network.neighbours.items() if slave in one.applications), "")
 
     def curl(who: str, path: str) -> str:
         files = found[who]
-        return (
-            f"curl --cacert {files['ca']} --cert {files['cert']} --key {files['key']} \\\n"
-            f"  '{files['kme']}/api/v1/keys/{path}'"
-        )
+        return f"curl --cacert {files.ca} --cert {files.cert} --key {files.key} \\\n  '{files.kme}/api/v1/keys/{path}'"
 
     qit = Path(sys.argv[0]) if Path(sys.argv[0]).name == "qit" and shutil.which("qit") is None else "qit"
-    return "\n".join(
-        [
-            curl(master, f"{slave}/enc_keys"),
-            curl(slave, f"{master}/dec_keys?key_ID=KEY_ID"),
-            "",
-            f"{qit} key get {slave} --as {master} --state {state}",
-            f"{qit} key dec {master} KEY_ID --as {slave} --state {state}",
-            f"{qit} status --state {state}",
-        ]
-    )
+    there = "" if here else f"(in network {abroad}) "
+    get = f"{qit} key get {slave} --as {master} --state {state}"
+    dec = f"{qit} key dec {master} KEY_ID --as {slave} --state {state if here else 'STATE'}"
+    status = f"{qit} status --state {state}"
+    requests = [curl(master, f"{slave}/enc_keys")]
+    if here:
+        requests.append(curl(slave, f"{master}/dec_keys?key_ID=KEY_ID"))
+    return "\n".join([*requests, "", get, there + dec, status])

@@ -95,8 +95,10 @@ def refill(bench: Bench) -> None:
     wanted = {"number": max(1, min(bench.limit("max_key_per_request"), EXHAUSTING_BITS // max(1, size))), "size": size}
     path = path_of(bench.slave.party.sae_id, "enc_keys")
     for _ in range(EXHAUSTING):
+        told = _stock_told(bench)
         answer = bench.ask(bench.master, "POST", path, wanted)
         if answer.status == UNAVAILABLE:
+            bench.told_when_short = None if told is None else (told, wanted["number"] * wanted["size"])
             break
         expect(answer.status == OK, f"{wanted}: {described(answer)} instead of 200 or 503")
     else:
@@ -107,7 +109,24 @@ def refill(bench: Bench) -> None:
     bench.taken(again, "after 503", 1)
 
 
+def _stock_told(bench: Bench) -> int | None:
+    """Bits in stock, as Status says."""
+    with suppress(DeviationError):
+        stored = bench.status().get("stored_key_count")
+        return stored * bench.limit("key_size") if type(stored) is int else None
+    return None
+
+
 # what was observed
+
+
+@check("6.1")
+def stock_told(bench: Bench) -> None:
+    """Keys that stored_key_count counts can be had: no 503 for a request that is within them."""
+    if bench.told_when_short is None:
+        raise SkipError("no request was 503 after a Status with stored_key_count")
+    told, asked = bench.told_when_short
+    expect(told < asked, f"a request for {asked} bits was 503 when stored_key_count had just said {told} bits")
 
 
 @check("6.3")

@@ -69,6 +69,7 @@ class Bench:
         self.repeated = 0
         self.delivered = 0
         self.guessed = 0
+        self.told_when_short: tuple[int, int] | None = None  # bits in stock by Status, bits then asked for and refused
         self._digests: set[bytes] = set()
         self._lock = threading.Lock()
         self._status: dict[str, Any] | None = None
@@ -165,9 +166,11 @@ class Bench:
         Raises:
             DeviationError: it does not.
         """
-        found = {key.key_id.lower(): key.value for key in read_keys(answer, what)}
+        delivered = read_keys(answer, what)
+        found = {key.key_id.lower(): key.value for key in delivered}
         wanted = {key.key_id.lower(): key.value for key in keys}
         expect(found.keys() == wanted.keys(), f"{what}: other key_IDs than asked for")
+        expect(len(delivered) == len(wanted), f"{what}: {len(delivered)} keys instead of {len(wanted)}")
         unequal = sum(found[name] != value for name, value in wanted.items())
         expect(not unequal, f"{what}: {unequal} of {len(keys)} keys differ from those that the master got")
 

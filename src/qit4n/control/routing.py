@@ -1,105 +1,183 @@
-"""Routing control (ITU-T Y.3804): the paths of key relays, by available key.
+"""Routing control (ITU-T Y.3804): the paths of key relays, by available key and under the demand's constraints.
 
 The cost of a hop is 1 plus a penalty that grows as its stock shrinks, so a path is short where key is plentiful
-and goes around where it is scarce. A hop that cannot pay for one relay unit is no hop. A trust policy that wants
-several paths gets node-disjoint ones, together the cheapest; fewer than it needs are none.
+and goes around where it is scarce. A hop that cannot pay for one relay unit is no hop; one whose links have stopped
+making key is gone around while there is another way, so that its stock lasts. A trust policy that wants several paths
+gets node-disjoint ones, together the cheapest; fewer than it needs are none.
+
+A path with bounded latency is found by Lagrangian relaxation (Jüttner et al., "Lagrange relaxation based method for
+the QoS routing problem", INFOCOM 2001): always within the bound, nearly always the cheapest such path.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
+from numpy.typing import NDArray
 
+from qit4n.control.cheapest import Cheapest, Graph
+from qit4n.control.topology import Hop, Topology
 from qit4n.network.disjoint import disjoint_paths
 from qit4n.network.model import Trust
 
-Paths = tuple[tuple[str, ...], ...]
+Path = tuple[str, ...]
+Paths = tuple[Path, ...]
 
 RELAY_UNIT_BITS = 8 * (128 + 128 + 32)  # smallest chunk, its salts and a tag key
 SCARCITY_BITS = 64.0 * RELAY_UNIT_BITS
+BROKEN_COST = 8.0  # a link that makes no key costs as much as so many hops more
+AGAIN_COST = 1000.0  # a backup meets a site of its path only where there is no other way
+AGAIN_HOP = 3.0  # times as much for a hop of its path: more than to leave the path and come back
+MOST_MULTIPLIERS = 12
 
 
-def hop_cost(stock_bits: float) -> float:
-    """Cost of a hop that holds ``stock_bits`` for the direction of the relay; infinite below one unit."""
-    if stock_bits < RELAY_UNIT_BITS:
-        return float("inf")
-    return 1.0 + SCARCITY_BITS / stock_bits
+def hop_costs(topology: Topology) -> NDArray[np.float64]:
+    """(hops,) cost of each hop; infinite below one relay unit."""
+    stock = topology.stock_bits
+    costs = 1.0 + SCARCITY_BITS / np.maximum(stock, 1.0) + BROKEN_COST * topology.broken
+    return np.where(stock < RELAY_UNIT_BITS, np.inf, costs)
 
 
-def paths(
-    sites: tuple[str, ...], stock_bits: Mapping[tuple[str, str], float]
-) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Cheapest path for each ordered pair of sites that one joins.
+class Router:
+    """Answers questions about the paths of one topology; a cheapest path is looked for once."""
 
-    Args:
-        sites: all site ids.
-        stock_bits: key with which the first site of the pair can encrypt to the second, its neighbour.
+    def __init__(self, topology: Topology) -> None:
+        """Take the hops that can pay for a relay."""
+        self.topology = topology
+        self._number = {site: place for place, site in enumerate(topology.sites)}
+        costs = hop_costs(topology)
+        self._usable = np.flatnonzero(np.isfinite(costs))
+        self._costs = costs[self._usable]
+        self._tails, self._heads = topology.tails[self._usable], topology.heads[self._usable]
+        hops = topology.hops
+        self._hops = tuple(hops[place] for place in self._usable.tolist())
+        self.graph = Graph(len(topology.sites), self._tails, self._heads)
+        self._cheapest = Cheapest(self.graph, self._costs)
 
-    Returns:
-        The sites from source to destination, both included; pairs without a path are absent.
-    """
-    index = {site: number for number, site in enumerate(sites)}
-    hops = [(pair, hop_cost(stock)) for pair, stock in stock_bits.items()]
-    usable = [(index[a], index[b], cost) for (a, b), cost in hops if np.isfinite(cost)]
-    if not usable:
-        return {}
-    rows, columns, costs = zip(*usable, strict=True)
-    graph = csr_array((costs, (rows, columns)), shape=(len(sites), len(sites)))
-    _, before = dijkstra(graph, return_predecessors=True)
-    found = {}
-    for source in sites:
-        for destination in sites:
-            path = _walk_back(before[index[source]], index[source], index[destination])
-            if len(path) > 1:
-                found[source, destination] = tuple(sites[number] for number in path)
-    return found
+    @cached_property
+    def usable(self) -> frozenset[Hop]:
+        """The hops that can pay for a relay."""
+        return frozenset(self._hops)
+
+    @cached_property
+    def _place(self) -> dict[Hop, int]:
+        return {hop: place for place, hop in enumerate(self._hops)}
+
+    @cached_property
+    def _latency(self) -> NDArray[np.float64]:
+        return self.topology.latency_s[self._usable]
+
+    @cached_property
+    def _stock(self) -> list[float]:
+        found: list[float] = self.topology.stock_bits[self._usable].tolist()
+        return found
+
+    def _path(self, cheapest: Cheapest, source: str, destination: str, *, alone: bool = False) -> Path:
+        one, other = self._number[source], self._number[destination]
+        return tuple(self.topology.sites[number] for number in cheapest.path(one, other, alone=alone))
+
+    def cheapest(self, source: str, destination: str) -> Path:
+        """The cheapest path between two sites, empty if there is none."""
+        return self._path(self._cheapest, source, destination)
+
+    def paths(self, trust: Trust, source: str, destination: str) -> Paths:
+        """The paths over which shares go from one site to another, none if there are fewer than the policy needs."""
+        if trust.paths == 1 and not _closed(trust):
+            path = self.cheapest(source, destination)
+            found: Paths = (path,) if path else ()
+        else:
+            found = self._disjoint(trust, source, destination, self._costs)
+        if trust.max_latency_ms and self.latency_s(found) > trust.max_latency_ms / 1e3:
+            found = self._quick_enough(trust, source, destination)
+        return found if len(found) >= trust.shares_needed else ()
+
+    def _disjoint(self, trust: Trust, source: str, destination: str, costs: NDArray[np.float64]) -> Paths:
+        hops = dict(zip(self._hops, costs.tolist(), strict=True))
+        return disjoint_paths(hops, source, destination, trust.paths, _closed(trust))
+
+    def latency_s(self, paths: Paths) -> float:
+        """Latency of light over the slowest of the paths."""
+        return max((self._latency_s(path) for path in paths), default=0.0)
+
+    def _latency_s(self, path: Path) -> float:
+        return float(sum(self._latency[self._place[hop]] for hop in itertools.pairwise(path)))
+
+    def _quick_enough(self, trust: Trust, source: str, destination: str) -> Paths:
+        """Paths within the latency bound: a price on latency that grows until they are."""
+        bound_s, weight = trust.max_latency_ms / 1e3, 1.0 / max(float(np.sum(self._latency)), 1e-9)
+        for _ in range(MOST_MULTIPLIERS):
+            found = self._disjoint(trust, source, destination, self._costs + weight * self._latency)
+            if len(found) >= trust.shares_needed and self.latency_s(found) <= bound_s:
+                return found
+            weight *= 8.0
+        return ()
+
+    def backups(self, trust: Trust, source: str, destination: str, paths: Paths) -> Paths:
+        """One path to be taken when one of ``paths`` fails.
+
+        For a single path it meets that path as little as possible; for several it meets none of them, since shares
+        never meet at a site.
+        """
+        if not paths:
+            return ()
+        several = len(paths) > 1
+        met = self._sites_of(site for path in paths for site in path[1:-1])
+        shut = self._sites_of(_closed(trust)) | (met & several)
+        again = 1.0 * (met[self._tails] | met[self._heads])
+        closed = shut[self._tails] | shut[self._heads]
+        used = [self._place[hop] for path in paths for hop in itertools.pairwise(path) if hop in self._place]
+        again[used] = AGAIN_HOP
+        closed[used] |= several
+        costs = np.where(closed, np.inf, self._costs + AGAIN_COST * again)
+        found = self._path(Cheapest(self.graph, costs), source, destination, alone=True)
+        late = bool(found and trust.max_latency_ms) and 1e3 * self._latency_s(found) > trust.max_latency_ms
+        return () if not found or found in paths or late else (found,)
+
+    def _sites_of(self, sites: Iterable[str]) -> NDArray[np.bool_]:
+        """(sites,) which ones are among these."""
+        found = np.zeros(len(self.topology.sites), np.bool_)
+        found[[self._number[site] for site in sites if site in self._number]] = True
+        return found
+
+    def least_stock(self, paths: Paths) -> float:
+        """The least stock of a hop of the paths, 0 without paths."""
+        hops = (hop for path in paths for hop in itertools.pairwise(path))
+        return min((self._stock[self._place[hop]] for hop in hops), default=0.0)
+
+    def pricing(self, trust: Trust) -> Callable[[NDArray[np.float64]], Callable[[str, str], Paths]]:
+        """Cheapest paths under other costs of the pairs of neighbours (a price per bit of each), for allocation."""
+        pairs = self.topology.pairs[self._usable]
+        plain = trust.paths == 1 and not _closed(trust)
+
+        def at(prices: NDArray[np.float64]) -> Callable[[str, str], Paths]:
+            if trust.max_latency_ms:
+                return lambda source, destination: self.paths(trust, source, destination)
+            costs = prices[pairs] + 1e-9 * self._costs
+            if not plain:
+                return lambda source, destination: self._disjoint(trust, source, destination, costs)
+            found = Cheapest(self.graph, costs)
+
+            def cheapest(source: str, destination: str) -> Paths:
+                path = self._path(found, source, destination)
+                return (path,) if path else ()
+
+            return cheapest
+
+        return at
 
 
-def _walk_back(before: "np.ndarray[tuple[int], np.dtype[np.int32]]", source: int, destination: int) -> list[int]:
-    path = [destination]
-    while path[-1] != source:
-        previous = int(before[path[-1]])
-        if previous < 0:
-            return []
-        path.append(previous)
-    return path[::-1]
-
-
-def paths_for(
-    trust: Trust,
-    source: str,
-    destination: str,
-    cheapest: Mapping[tuple[str, str], tuple[str, ...]],
-    stock_bits: Mapping[tuple[str, str], float],
-) -> Paths:
-    """The paths over which shares go from one site to another, none if there are fewer than the policy needs.
-
-    Args:
-        trust: how many paths, and which site is the centre: it may be on none of them.
-        source: first site.
-        destination: last site.
-        cheapest: what :func:`paths` found.
-        stock_bits: as there.
-    """
-    closed = [trust.centre] if trust.centre else []
-    if trust.paths == 1 and not closed:
-        path = cheapest.get((source, destination))
-        return (path,) if path else ()
-    costs = {hop: hop_cost(stock) for hop, stock in stock_bits.items()}
-    hops = {hop: cost for hop, cost in costs.items() if np.isfinite(cost)}
-    found = disjoint_paths(hops, source, destination, trust.paths, closed)
-    return found if len(found) >= trust.shares_needed else ()
+def _closed(trust: Trust) -> Iterable[str]:
+    """Sites that a policy has on no path."""
+    return (*([trust.centre] if trust.centre else []), *trust.excluded)
 
 
 def why_none(trust: Trust, source: str, destination: str) -> str:
-    """What is missing when :func:`paths_for` found nothing."""
+    """What is missing when :meth:`Router.paths` found nothing."""
+    within = f" within {trust.max_latency_ms:g} ms" if trust.max_latency_ms else ""
+    beside = f" beside {', '.join(trust.excluded)}" if trust.excluded else ""
     if trust.shares_needed == 1:
-        return f"no path with key from {source} to {destination}"
-    return f"fewer than {trust.shares_needed} node-disjoint paths with key from {source} to {destination}"
-
-
-def least_stock(paths: Paths, stock_bits: Mapping[tuple[str, str], float]) -> float:
-    """The least stock of a hop of the paths, 0 without paths."""
-    return min((stock_bits[hop] for path in paths for hop in itertools.pairwise(path)), default=0.0)
+        return f"no path with key from {source} to {destination}{beside}{within}"
+    return (
+        f"fewer than {trust.shares_needed} node-disjoint paths with key from {source} to {destination}{beside}{within}"
+    )

@@ -6,7 +6,7 @@ sustained objection, not a majority (ITU-T Rec. A.1; the record's own rule).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from qit4n.coordination.tables import Stance, Statement
@@ -54,25 +54,36 @@ def options(statements: Iterable[Statement]) -> tuple[Option, ...]:
 
 
 def preferences(statements: Iterable[Statement]) -> dict[str, Statement]:
-    """The option that each delegation spoke for last, with or without a condition."""
-    return {one.delegation: one for one in _weighty(statements) if one.stance != "oppose"}
+    """What each delegation spoke for last; of several options in one utterance the one without a condition."""
+    found = {}
+    for utterance in _utterances(statements):
+        spoken = [one for one in utterance if one.stance != "oppose"]
+        if spoken:
+            found[spoken[0].delegation] = next((one for one in spoken if one.stance == "support"), spoken[0])
+    return found
 
 
 def changes(statements: Iterable[Statement]) -> tuple[ChangeOfMind, ...]:
-    """Where a delegation came to prefer another option, or took back what it had said of one."""
-    preferred: dict[str, Statement] = {}
+    """Where a delegation came to prefer another option, or took back what it had said of one.
+
+    What stands in one line of the record is one utterance: options named side by side in it are no change of mind.
+    """
+    preferred: dict[str, tuple[Statement, ...]] = {}
     last: dict[tuple[str, str], Statement] = {}
     found = []
-    for one in _weighty(statements):
-        place = one.option, one.delegation
-        before = last.get(place) if one.stance == "oppose" else preferred.get(one.delegation, last.get(place))
-        if before is not None and (
-            before.option != one.option or (before.stance == "oppose") != (one.stance == "oppose")
-        ):
-            found.append(ChangeOfMind(earlier=before, later=one))
-        last[place] = one
-        if one.stance != "oppose":
-            preferred[one.delegation] = one
+    for utterance in _utterances(statements):
+        delegation = utterance[0].delegation
+        spoken = tuple(one for one in utterance if one.stance != "oppose")
+        before = preferred.get(delegation, ())
+        if spoken and before and not {one.option for one in spoken} & {one.option for one in before}:
+            found.append(ChangeOfMind(earlier=before[0], later=spoken[0]))
+        for one in utterance:
+            said = last.get((one.option, delegation))
+            if said is not None and (said.stance == "oppose") != (one.stance == "oppose"):
+                found.append(ChangeOfMind(earlier=said, later=one))
+        last |= {(one.option, delegation): one for one in utterance}
+        if spoken:
+            preferred[delegation] = tuple(sorted(spoken, key=lambda one: one.stance != "support"))
     return tuple(found)
 
 
@@ -99,6 +110,14 @@ def disputes(statements: Iterable[Statement]) -> tuple[tuple[Statement, Statemen
     """Sentences of which the record keeps two versions: both, the first that was recorded first."""
     said = {one.id: one for one in statements}
     return tuple((said[one.version_of], one) for one in said.values() if one.version_of in said)
+
+
+def _utterances(statements: Iterable[Statement]) -> Iterator[tuple[Statement, ...]]:
+    """What one delegation said in one line of the record, in the order of the record."""
+    by_line: dict[tuple[str, int], list[Statement]] = defaultdict(list)
+    for one in _weighty(statements):
+        by_line[one.delegation, one.record_line].append(one)
+    return (tuple(said) for said in by_line.values())
 
 
 def _weighty(statements: Iterable[Statement]) -> Iterable[Statement]:

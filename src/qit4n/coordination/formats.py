@@ -22,7 +22,8 @@ def to_json(desk: Desk) -> str:
 def to_skos(desk: Desk) -> str:
     """The terms as a SKOS concept scheme in JSON-LD; each definition of a source is a concept of its own.
 
-    ``exactMatch`` joins words that were judged to mean the same; ``related`` the terms that a definition uses.
+    ``exactMatch`` joins words that were judged to mean the same; ``related`` the terms that a definition uses;
+    ``hiddenLabel`` words that should not be used.
     Source: W3C SKOS Reference, 18 August 2009.
     """
     named, rows = by_name(desk.terms), {term.label: term for term in reversed(desk.terms)}
@@ -48,6 +49,9 @@ def _concept(term: Term, same: Term | None, related: list[Term]) -> dict[str, An
     }
     if others:
         found["skos:altLabel"] = [_text(other) for other in others]
+    if term.deprecated:
+        found["skos:hiddenLabel"] = [_text(word) for word in term.deprecated]
+    found["skos:note"] = _text(f"confidence: {term.confidence}")
     if term.note:
         found["skos:editorialNote"] = _text(term.note)
     if same is not None:

@@ -46,10 +46,10 @@ def names_of(label: str) -> tuple[str, ...]:
 
 
 def by_name(terms: Iterable[Term]) -> dict[str, Term]:
-    """The first row of each word, by name and by whole label, in lower case."""
+    """The first row of each word, by name, whole label and id, in lower case."""
     found: dict[str, Term] = {}
     for term in terms:
-        for name in (term.label, *names_of(term.label)):
+        for name in (term.label, *names_of(term.label), term.id):
             found.setdefault(name.casefold(), term)
     return found
 
@@ -125,13 +125,14 @@ def _several_words(terms: tuple[Term, ...]) -> Iterator[Conflict]:
     for term in terms:
         if not term.same_as:
             continue
-        other = named.get(term.same_as.casefold())
-        told.add(frozenset((term.label, other.label if other else term.same_as)))
+        other = named[term.same_as.casefold()]
+        told.add(frozenset((term.label, other.label)))
+        name = other.label if term.same_as == other.id else term.same_as
         yield Conflict(
             kind="several words",
-            subject=f"{term.label} = {term.same_as}",
-            terms=(term, other) if other else (term,),
-            text=f"{term.document} says {term.label}, {other.document if other else 'others'} {term.same_as}",
+            subject=f"{term.label} = {name}",
+            terms=(term, other),
+            text=f"{term.document} says {term.label}, {other.document} {name}",
         )
     for number, term in enumerate(terms):
         for other in terms[:number]:

@@ -18,6 +18,11 @@ class Doors:
         self._entropy = entropy
         self._document = openapi.text(network.policies)
         self._remotes: dict[str, set[str]] = {}
+        self.adopt(network)
+
+    def adopt(self, network: Network) -> None:
+        """Take the demands of a changed file."""
+        self._remotes = {}
         for demand in network.demands:
             for one, other in (demand.between, demand.between[::-1]):
                 self._remotes.setdefault(one, set()).add(other)

@@ -43,6 +43,7 @@ from qit4n.refpoints import ak
 BASE = "/api/v1/keys/"
 MAX_BODY_BYTES = 1 << 20
 MAX_KEY_IDS = 4096
+MAX_ADDITIONAL, MAX_SAE_ID = 32, 64  # what a network file can allow; so nobody fills the memory with made-up ids
 
 METHODS = {"status": ("GET",), "enc_keys": ("GET", "POST"), "dec_keys": ("GET", "POST")}
 
@@ -155,10 +156,14 @@ def _number(text: str, name: str) -> int:
 
 
 def _get_key(caller: str, slave: str, members: dict[str, Any]) -> Parsed:
+    """Get key (014 clause 5.3): the Key request object, from a body or from query parameters."""
     number, size = _integer(members, "number", 1), _integer(members, "size", 0)
     if size % 8:
         raise KeyRequestError(400, SIZE_MESSAGE)
     additional = _texts(members, "additional_slave_SAE_IDs")
+    if len(additional) > MAX_ADDITIONAL or any(len(one) > MAX_SAE_ID for one in additional):
+        text = f"additional_slave_SAE_IDs has at most {MAX_ADDITIONAL} entries of at most {MAX_SAE_ID} characters"
+        raise KeyRequestError(400, text)
     slaves = (slave, *additional)
     if len(set(slaves)) != len(slaves):
         raise KeyRequestError(400, "a slave SAE ID is given twice")
@@ -217,6 +222,7 @@ def _extensions(members: dict[str, Any], name: str) -> tuple[tuple[str, Any], ..
 
 
 def _get_key_with_ids(caller: str, master: str, members: dict[str, Any], *, single: bool) -> ak.GetKeysByID:
+    """Get key with key IDs (014 clause 5.4): the Key IDs object, or one key_ID in the query."""
     if master == caller:
         raise KeyRequestError(400, "the path of dec_keys names the master SAE, not the caller (014 table 2)")
     if single:
@@ -268,6 +274,7 @@ def _container_extension(reply: ak.SuppliedKeys, ignored: tuple[str, ...]) -> di
 
 
 def _status(reply: ak.SupplyStatus) -> dict[str, Any]:
+    """The Status object (014 clause 6.1), which answers Get status (014 clause 5.2)."""
     return {
         "source_KME_ID": reply.source_site,
         "target_KME_ID": reply.target_site,

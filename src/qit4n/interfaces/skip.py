@@ -7,7 +7,7 @@ The KME is the key provider, the encryptor an application. What the drafts leave
 - A ``keyId`` is the key id of ETSI GS QKD 014 without hyphens: both interfaces hand out the same keys, each copy once.
 - Sizes are in bits; without one the network's default size. ``minentropy`` is in bits, 256 by default.
 - Only GET; anything else is 405. An unknown, used or malformed keyId, a remote system that is not there or not allowed,
-  and a bad size are 400; no key now is 503.
+  and a bad size are 400; no key now, or no randomness, is 503.
 """
 
 import re
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from qit4n.entropy import Entropy
-from qit4n.errors import KeyRequestError
+from qit4n.errors import EntropyError, KeyRequestError
 from qit4n.interfaces.door import Told
 from qit4n.refpoints import ak
 
@@ -102,7 +102,10 @@ def _entropy(members: dict[str, str], entropy: Entropy) -> Told:
     bits = _number(members, "minentropy", DEFAULT_ENTROPY_BITS)
     if bits > MOST_ENTROPY_BITS:
         raise KeyRequestError(400, f"minentropy {bits} is not in 1..{MOST_ENTROPY_BITS}")
-    drawn = entropy((bits + 7) // 8)
+    try:
+        drawn = entropy((bits + 7) // 8)
+    except EntropyError as error:
+        raise KeyRequestError(503, str(error)) from error
     return Told(200, msgspec.json.encode({"randomStr": drawn.hex(), "minentropy": bits}))
 
 

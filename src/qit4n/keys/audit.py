@@ -21,6 +21,8 @@ LifeCycle = Literal[
     "relayed",  # this site forwarded a chunk for others, or sent its share of one
     "ready",  # an end-to-end chunk is held at both ends
     "supplied",  # KSA-keys went to the master
+    "handed",  # they were handed over to another network
+    "taken",  # another network has handed them over
     "held",  # the slave's copies are stored
     "fetched",  # a slave has its copies
     "preserved",  # all copies are fetched; kept, as the policy says
@@ -80,7 +82,7 @@ End = tuple[int, bytes]
 START = AuditRow(0, b"[]", bytes(32))
 
 
-def following(last: AuditRow, events: Iterable[AuditEvent]) -> AuditRow:
+def following(last: AuditRow, events: Iterable[msgspec.Struct]) -> AuditRow:
     """The row after ``last``."""
     body, number = msgspec.json.encode(tuple(events)), last.number + 1
     return AuditRow(number, body, _hash(last.hash, number, body))

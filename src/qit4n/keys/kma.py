@@ -99,6 +99,17 @@ class KMA:
             elif stock is not None:
                 stock.pending[slab.slab] = slab
 
+    def adopt(self, stocks: Iterable[LinkStock]) -> Step:
+        """Take the links of a changed file: new ones begin, the key of those that are gone is given up."""
+        step, wanted = Step(), {stock.link: stock for stock in stocks}
+        for link, stock in tuple(self.stocks.items()):
+            if link not in wanted or (wanted[link].peer, wanted[link].leads) != (stock.peer, stock.leads):
+                held = [*stock.pending, *stock.send.slabs, *stock.receive.slabs]
+                step.extend(self._forget(stock, held, "the link was removed"))
+                del self.stocks[link]
+        self.stocks |= {link: stock for link, stock in wanted.items() if link not in self.stocks}
+        return step
+
     def _pool(self, stock: LinkStock, owner: str) -> KeyPool:
         return stock.send if owner == self.site else stock.receive
 

@@ -4,13 +4,14 @@ Every input returns a :class:`~qit4n.keys.step.Step`. A message that breaks the 
 AuthenticationError and changes nothing but, at worst, wasted bits; the driver logs it and goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from qit4n.entropy import Entropy
 from qit4n.keys.combination.encapsulation import MLKEM768, Encapsulation
 from qit4n.keys.combination.epochs import Epochs
 from qit4n.keys.directory import Directory
+from qit4n.keys.interworking.gateway import Gateway
 from qit4n.keys.kma import KMA, LinkStock
 from qit4n.keys.relay.endtoend import EndToEndPools
 from qit4n.keys.relay.forwarding import Relay, Relayed
@@ -19,6 +20,7 @@ from qit4n.keys.store import (
     Append,
     ChunkRecord,
     Erase,
+    HandoverRecord,
     HeadRecord,
     HeldKeysRecord,
     LinkAccountRecord,
@@ -27,14 +29,34 @@ from qit4n.keys.store import (
     Store,
     StreamChunkRecord,
     StreamRecord,
+    TakeoverRecord,
+    WitnessKeyRecord,
     Write,
 )
 from qit4n.keys.supply.ksa import KSA
 from qit4n.keys.supply.streams import KeyStreams
 from qit4n.keys.synchronise import Synchroniser
+from qit4n.keys.witness import Witness
 from qit4n.network.model import Network
-from qit4n.refpoints import ak, ck, kq1, kx
+from qit4n.network.neighbours import callback_of
+from qit4n.refpoints import ak, ck, interworking, kq1, kx
 
+KINDS = frozenset(
+    kind.kind
+    for kind in (
+        ChunkRecord,
+        HandoverRecord,
+        HeadRecord,
+        HeldKeysRecord,
+        LinkAccountRecord,
+        PositionRecord,
+        SlabRecord,
+        StreamChunkRecord,
+        StreamRecord,
+        TakeoverRecord,
+        WitnessKeyRecord,
+    )
+)
 Handler = Callable[[str, Any, float], Step]
 
 
@@ -50,31 +72,25 @@ class KeyManager:
         *,
         witnessed: int = 0,
         encapsulation: Encapsulation | None = None,
+        identifiers: Entropy | None = None,
     ) -> None:
         """Load the store; nothing is sent before the first input. Without ``encapsulation`` it is ML-KEM-768.
 
+        ``identifiers``, if it is not ``entropy`` too, gives what is no key of anybody and is needed at once.
         ``witnessed`` is the highest position of the store that is known from outside it (0: nothing is known).
         """
         slabs, chunks, heads, lost = _intact(store)
-        positions = {record.key: record.position for record in store.load(PositionRecord)}
         accounts = {record.key: record.account for record in store.load(LinkAccountRecord)}
-        stocks = [
-            LinkStock(
-                account=accounts.get(link.id, kq1.LinkAccount()),
-                link=link.id,
-                peer=link.ends[1] if link.ends[0] == site else link.ends[0],
-                leads=link.ends[0] == site,
-            )
-            for link in network.links_of(site)
-        ]
         self.site = site
-        self._sites = frozenset(one.id for one in network.sites)
-        self._synchroniser = Synchroniser(site, positions, entropy)
+        self._sites = {one.id for one in network.sites}
+        system = identifiers or entropy
+        witness = Witness(store.load(WitnessKeyRecord), system)
+        self._synchroniser = Synchroniser(site, self._sites, store.load(PositionRecord), witness, system)
         agreed = self._synchroniser.agreed
         policies = network.policies
         self.kma = KMA(
             site,
-            stocks,
+            _stocks(network, site, accounts),
             stock_bytes=policies.link_stock_bits // 8,
             max_age_s=policies.max_key_age_s,
             agreed=agreed,
@@ -94,20 +110,47 @@ class KeyManager:
             heads=heads,
         )
         held = store.load(HeldKeysRecord)
-        directory, sessions = Directory.of(network), self._synchroniser.sessions
+        directory = self._directory = Directory.of(network)
+        sessions = self._synchroniser.sessions
         self.ksa = KSA(site, directory, self.pools, entropy, agreed=agreed, held=held)
         common = (site, directory, self.ksa.access, self.pools, entropy)
         self.streams = KeyStreams(*common, agreed=agreed, sessions=sessions)
+        self.gateway = Gateway(
+            directory,
+            network.neighbours_of(site),
+            self.ksa,
+            entropy,
+            callback=callback_of(network, site),
+            handovers=store.load(HandoverRecord),
+            takeovers=store.load(TakeoverRecord),
+        )
         self._handlers = self._table()
         self._now = 0.0
+        streams = self.streams.load(store.load(StreamRecord), store.load(StreamChunkRecord))
         self._first: Step | None = Step(lost)
+        self._first.extend(_cleared(store))
         self._first.extend(self._synchroniser.mend())
-        self._first.extend(self.streams.load(store.load(StreamRecord), store.load(StreamChunkRecord)))
+        self._first.extend(self.gateway.begin())
+        self._first.extend(streams)
         self.is_old_copy = False
         if self._synchroniser.position < witnessed:
-            self._first.extend(self._synchroniser.outrun(witnessed))
-            for other in sorted(self._sites):
-                self._first.extend(self._void_with(other))
+            self._first.extend(self._void_all(self._synchroniser.given_up(witnessed=witnessed)))
+
+    def adopt(self, network: Network, now: float) -> Step:
+        """Take a changed network file while keys flow: sites, links, applications, demands; not its policies.
+
+        Key of removed links and with removed sites is given up; all other key, and what waits for a slave, stays.
+        """
+        gone = self._sites - {one.id for one in network.sites}
+        self._sites.clear()
+        self._sites.update(one.id for one in network.sites)
+        self._directory.adopt(network)
+        self.ksa.access.adopt()
+        step = self.streams.adopt()
+        step.extend(self.kma.adopt(_stocks(network, self.site, {})))
+        for site in sorted(gone):
+            step.extend(self.pools.void_with(site))
+        return self._finish(step, now)
 
     @property
     def position(self) -> int:
@@ -124,9 +167,18 @@ class KeyManager:
 
     def request(self, number: int, request: ak.Request, now: float) -> Step:
         """Ak: a request of an application; the answer carries ``number``."""
+        self._synchroniser.settle(now)
         if isinstance(request, ak.StreamRequest):
             return self._finish(self.streams.request(number, request, now), now)
         return self._finish(self.ksa.request(number, request, now), now)
+
+    def foreign(self, number: int, neighbour: str, request: interworking.Request, now: float) -> Step:
+        """A key manager of another network asks; the answer carries ``number``."""
+        return self._finish(self.gateway.request(number, neighbour, request, now), now)
+
+    def called(self, call: int, outcome: interworking.Outcome, now: float) -> Step:
+        """What became of a call to a key manager of another network."""
+        return self._finish(self.gateway.called(call, outcome, now), now)
 
     def order(self, table: ck.RelayTable, now: float) -> Step:
         """Ck: new paths and targets."""
@@ -141,7 +193,7 @@ class KeyManager:
     def disconnected(self, peer: str) -> Step:
         """The way to another key manager has closed: requests that wait for it are refused, none is begun."""
         self._synchroniser.close(peer)
-        step = self.ksa.lost(peer)
+        step = self.ksa.lost(peer, self._now)
         step.extend(self.streams.lost(peer))
         return self._finish(step, self._now)
 
@@ -150,6 +202,7 @@ class KeyManager:
         step = self.kma.timer(now)
         step.extend(self.pools.expire(now))
         step.extend(self.ksa.timer(now))
+        step.extend(self.gateway.timer(now))
         step.extend(self.streams.timer(now))
         step.extend(self._synchroniser.timer(now))
         step.extend(self.pools.fill(now))
@@ -174,34 +227,57 @@ class KeyManager:
 
     # synchronisation
 
-    def _synchronise(self, peer: str, message: kx.Synchronise, _now: float) -> Step:
+    def _synchronise(self, peer: str, message: kx.Synchronise, now: float) -> Step:
+        step = self._give_up_if_old(peer, message, now)
+        seen, tag = self._synchroniser.seen(peer)
         answer = kx.PoolStates(
             session=message.session,
-            seen=self._synchroniser.seen(peer),
+            seen=seen,
+            tag=tag,
             links=self.kma.states_for(peer),
             chunks=self.pools.states_for(peer),
             streams=self.streams.states_for(peer, message.session),
         )
-        return Step(actions=[Send(peer, answer)])
+        step.actions.append(Send(peer, answer))
+        return step
 
     def _pool_states(self, peer: str, message: kx.PoolStates, now: float) -> Step:
+        step = self._give_up_if_old(peer, message, now)
         if not self._synchroniser.expected(peer, message):
-            return Step()
-        if self._synchroniser.is_outrun(peer, message.seen):
-            step = self._void_with(peer)
-            step.extend(self._synchroniser.catch_up(peer, message.seen))
-            step.extend(self._synchroniser.open(peer, now))
             return step
-        step = self.kma.reconcile(peer, message.links)
+        step.extend(self.kma.reconcile(peer, message.links))
         step.extend(self.pools.reconcile(peer, message.chunks))
-        self._synchroniser.agreed.add(peer)
+        self._synchroniser.meet(peer, now)
         step.extend(self.streams.reconcile(peer, message.streams, now))
         step.extend(self.pools.fill(now))
         return step
 
-    def _void_with(self, peer: str) -> Step:
-        """The store is an old copy: give up what it shares with ``peer``."""
+    def _give_up_if_old(self, peer: str, message: kx.Synchronise | kx.PoolStates, now: float) -> Step:
+        """If a peer shows that this store is an old copy, give up what it holds, and ask the peer again."""
+        if not self._synchroniser.is_outrun(peer, message.seen):
+            return Step()
+        if self._synchroniser.is_proven(peer, message):
+            leap = self._synchroniser.given_up(seen=message.seen)
+            step = leap if self.is_old_copy else self._void_all(leap)
+        else:
+            step = self._void_with(peer)
+            step.extend(self._synchroniser.catch_up(peer, message.seen))
+        step.extend(self._synchroniser.open(peer, now))  # what the peer said of its pools is out of date
+        return step
+
+    def _void_all(self, step: Step) -> Step:
+        """The store is an old copy: give up everything in it. What a process holds after that is new."""
         self.is_old_copy = True
+        for site in sorted(self._sites):
+            step.extend(self._void_with(site))
+        return step
+
+    def _void_with(self, peer: str) -> Step:
+        """Give up what is shared with ``peer``, or between applications of this site: it may have been used."""
+        if peer == self.site:
+            step = self.ksa.void_with(peer)
+            step.extend(self.streams.void_with(peer))
+            return step
         step = self.kma.void_with(peer)
         step.extend(self.pools.void_with(peer))
         step.extend(self.ksa.void_with(peer))
@@ -229,12 +305,14 @@ class KeyManager:
             kx.DropChunk: lambda peer, message, _: self.pools.incoming.drop(peer, message.chunks),
             kx.Synchronise: self._synchronise,
             kx.PoolStates: self._pool_states,
-            kx.Position: lambda peer, message, _: self._synchroniser.heard(peer, message.position),
+            kx.Position: lambda peer, message, _: self._synchroniser.heard(peer, message),
             kx.MissingChunks: lambda peer, message, _: self.pools.lose(peer, message.chunks),
             kx.NotifySupply: self.ksa.notify_supply,
             kx.SupplyHeld: lambda peer, message, _: self.ksa.supply_held(peer, message),
-            kx.SupplyRefused: lambda peer, message, _: self.ksa.supply_refused(peer, message),
-            kx.WithdrawSupply: lambda peer, message, _: self.ksa.withdraw_supply(peer, message),
+            kx.SupplyRefused: self.ksa.supply_refused,
+            kx.WithdrawSupply: self.ksa.withdraw_supply,
+            kx.VoidSupply: lambda peer, message, _: self.ksa.void_supply(peer, message),
+            kx.SupplyVoided: self.gateway.supply_voided,
             **dict.fromkeys(get_args(kx.StreamMessage), self.streams.receive),
             kx.RefuseChunk: self._chunk_refused,
         }
@@ -257,6 +335,32 @@ class KeyManager:
         if arrived is not None:
             step.extend(self.pools.incoming.arrived(arrived, now))
         return step
+
+
+def _stocks(network: Network, site: str, accounts: Mapping[str, kq1.LinkAccount]) -> list[LinkStock]:
+    """The links that end at a site, without key yet."""
+    return [
+        LinkStock(
+            account=accounts.get(link.id, kq1.LinkAccount()),
+            link=link.id,
+            peer=link.ends[1] if link.ends[0] == site else link.ends[0],
+            leads=link.ends[0] == site,
+        )
+        for link in network.links_of(site)
+    ]
+
+
+def _cleared(store: Store) -> Step:
+    """Erase the records that cannot be read, so that the next start does not find them again; the audit trail knows.
+
+    To be called when all kinds are loaded, before what writes some of them anew.
+    """
+    step = Step()
+    for kind, key in sorted(store.damaged):
+        if kind in KINDS:
+            step.writes.append(Erase(kind, key))
+            step.tell("erased", key, 0, note=f"damaged record: {kind}")
+    return step
 
 
 def _intact(store: Store) -> tuple[list[SlabRecord], tuple[ChunkRecord, ...], dict[str, int], list[Write]]:

@@ -14,8 +14,9 @@ def spend(pool: KeyPool, cut: Cut, source: str) -> Step:
     for chunk in used_up:
         step.writes += erase_chunk(source, chunk)
         step.tell("erased", chunk, 0, note="used up")
-    touched = dict.fromkeys(slab for slab, _, _ in cut.spans if slab not in used_up)
-    step.writes += [Put(HeadRecord(key=chunk_key(source, chunk), position=pool.head(chunk))) for chunk in touched]
+    for chunk, _, _ in cut.spans:
+        if chunk not in used_up:
+            step.writes.append(Put(HeadRecord(key=chunk_key(source, chunk), position=pool.head(chunk))))
     return step
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from qit4n.keys.audit import AuditEvent, LifeCycle
 from qit4n.keys.store import Write
-from qit4n.refpoints import ak, kq2, kx
+from qit4n.refpoints import ak, interworking, kq2, kx
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -27,7 +27,26 @@ class Control(msgspec.Struct, frozen=True):
     order: kq2.RunModule
 
 
-Action = Send | Answer | Control
+class AnswerNeighbour(msgspec.Struct, frozen=True):
+    """Answer a request of a key manager of another network."""
+
+    request: int
+    reply: interworking.Reply
+
+
+class CallNeighbour(msgspec.Struct, frozen=True):
+    """Ask a key manager of another network; the outcome comes back with the number of the ``call``.
+
+    ``url`` is where, if it is not where the interface has it below the neighbour's base URL.
+    """
+
+    call: int
+    neighbour: str
+    request: interworking.Request
+    url: str = ""
+
+
+Action = Send | Answer | Control | AnswerNeighbour | CallNeighbour
 
 
 class Step(msgspec.Struct):

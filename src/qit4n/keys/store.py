@@ -96,6 +96,44 @@ class HeldKeysRecord(Record, frozen=True, kw_only=True):
     supplied_at: float = 0.0
 
 
+class HandoverRecord(Record, frozen=True, kw_only=True):
+    """Keys that this site has handed to another network, or may have; ``key`` is ``batch/neighbour``."""
+
+    kind: ClassVar[str] = "handover"
+
+    batch: bytes
+    neighbour: str
+    number: int
+    origin: str
+    master: str
+    slaves: tuple[str, ...]
+    state: str
+    at: float
+
+
+class TakeoverRecord(Record, frozen=True, kw_only=True):
+    """Keys that another network has handed to this site: never their values, only a salted digest of them.
+
+    ``result`` is what was, or will be, told of them; ``ids`` has 16 bytes per key. ``key`` is a random name.
+    """
+
+    kind: ClassVar[str] = "takeover"
+    secret: ClassVar[bool] = True
+
+    neighbour: str
+    ids: bytes
+    batches: tuple[bytes, ...]
+    salt: bytes
+    digest: bytes
+    initiator: str
+    targets: tuple[str, ...]
+    callback: str
+    state: str
+    result: str
+    text: str
+    at: float
+
+
 class StreamRecord(Record, frozen=True, kw_only=True):
     """A key stream; ``key`` is its name of 24 bytes in hexadecimal.
 
@@ -128,11 +166,21 @@ class StreamChunkRecord(Record, frozen=True, kw_only=True):
 
 
 class PositionRecord(Record, frozen=True, kw_only=True):
-    """By which an old copy of a store is known, see ``keys/synchronise.py``."""
+    """By which an old copy of a store is known, see ``keys/synchronise.py``; ``tag`` is kept for a peer."""
 
     kind: ClassVar[str] = "position"
 
     position: int
+    tag: bytes = b""
+
+
+class WitnessKeyRecord(Record, frozen=True, kw_only=True):
+    """The key of the tags that this site gives its peers to keep, see ``keys/witness.py``."""
+
+    kind: ClassVar[str] = "witness-key"
+    secret: ClassVar[bool] = True
+
+    material: bytes
 
 
 class AuthenticationKeyRecord(Record, frozen=True, kw_only=True):
@@ -181,7 +229,7 @@ RecordType = TypeVar("RecordType", bound=Record)
 class Store(Protocol):
     """Durable records. All writes of one call become durable together, or none does.
 
-    ``damaged`` has kind and key of the records that :meth:`load` found altered and left out.
+    ``damaged`` has kind and key of the records that the last :meth:`load` of their kind found altered and left out.
     """
 
     damaged: set[tuple[str, str]]

@@ -1,11 +1,16 @@
 """What no schema can say: whether the parts of a network file fit together."""
 
+import itertools
 from collections.abc import Iterator
 
 from qit4n.network.devices import device_findings
 from qit4n.network.explain import nearest
 from qit4n.network.finding import EVERY, Finding
-from qit4n.network.model import Demand, Link, Module, Network
+from qit4n.network.media import media_findings, night_skies_by_day
+from qit4n.network.model import TWO_SENDERS, Demand, Link, Module, Network
+from qit4n.network.neighbours import neighbour_findings
+from qit4n.network.qrng import qrng_findings
+from qit4n.network.switches import switch_findings
 from qit4n.network.trusted import trust_findings
 from qit4n.network.yamltext import At
 
@@ -24,11 +29,15 @@ def contradictions(network: Network) -> Iterator[Finding]:
     """Everything that does not fit."""
     yield from _doubles(network)
     yield from _links(network)
+    yield from qrng_findings(site.qrng for site in network.sites)
     yield from _applications(network)
     yield from _demands(network)
     yield from trust_findings(network)
     yield from _modules(network)
     yield from device_findings(network)
+    yield from neighbour_findings(network)
+    yield from switch_findings(network)
+    yield from media_findings(network)
     yield from _policies(network)
 
 
@@ -39,15 +48,38 @@ def oddities(network: Network) -> Iterator[Finding]:
         for name in getattr(network, part):
             if name not in modules:
                 yield Finding((part, name), f"no link has modules of kind {name!r}", "use it, or drop it")
+    yield from _undemanded(network)
     linked = {end for link in network.links for end in link.ends}
     for number, site in enumerate(network.sites):
         if site.id not in linked and len(network.sites) > 1:
             yield Finding(("sites", number), f"no link ends at site {site.id!r}", "add a link, or drop the site")
+    yield from _boundaries(network)
+    yield from night_skies_by_day(network)
     demanded = {one for demand in network.demands for one in demand.between}
     for number, application in enumerate(network.applications):
         if application.id not in demanded:
             what = f"no demand names {application.id!r}: all of its key requests will be refused"
             yield Finding(("applications", number), what, "add a demand, or drop the application")
+
+
+def _boundaries(network: Network) -> Iterator[Finding]:
+    """Sites that serve one application all know its keys: one trusted boundary."""
+    domains = {site.id: site.trust_domain for site in network.sites}
+    for number, application in enumerate(network.applications):
+        found = dict.fromkeys(domains.get(site, "") for site in application.homes)
+        if len(found) > 1:
+            what = f"the sites of {application.id} are in different trust domains: {', '.join(found)}"
+            right = "each of them knows its keys: put them into one trust_domain, or drop one"
+            yield Finding(("applications", number, "also_at"), what, right)
+
+
+def _undemanded(network: Network) -> Iterator[Finding]:
+    demanded = {one for demand in network.demands for one in demand.between}
+    for name, neighbour in network.neighbours.items():
+        for number, one in enumerate(neighbour.applications):
+            if one not in demanded:
+                what = f"no demand names {one!r}: it shares no keys with applications of this network"
+                yield Finding(("neighbours", name, "applications", number), what, "add a demand, or drop it")
 
 
 def _doubles(network: Network) -> Iterator[Finding]:
@@ -81,7 +113,7 @@ def _medium(number: int, link: Link) -> Iterator[Finding]:
     medium = link.medium
     least = LEAST_FIBRE_DB_PER_KM * medium.length_km
     most = MOST_FIBRE_DB_PER_KM * medium.length_km + FIBRE_MARGIN_DB
-    if medium.kind == "fibre" and not least <= medium.loss_db <= most:
+    if medium.kind in {"fibre", "co-fibre"} and not least <= medium.loss_db <= most:
         what = f"{medium.length_km:g} km of fibre cannot have a loss of {medium.loss_db:g} dB"
         right = f"right would be {least:.3g} to {most:.3g} dB; usual is {0.2 * medium.length_km + 0.5:.2g} dB"
         yield Finding(("links", number, "medium", "loss_db"), what, right, (("links", number, "medium"),))
@@ -90,14 +122,18 @@ def _medium(number: int, link: Link) -> Iterator[Finding]:
 def _applications(network: Network) -> Iterator[Finding]:
     sites = {site.id: None for site in network.sites}
     for number, application in enumerate(network.applications):
-        if application.site not in sites:
-            right = nearest(application.site, sites, "known")
-            what = f"there is no site {application.site!r}"
-            yield Finding(("applications", number, "site"), what, right, (SITE_IDS,))
+        for place, site in enumerate(application.homes):
+            at: At = ("applications", number, "also_at", place - 1) if place else ("applications", number, "site")
+            if site not in sites:
+                yield Finding(at, f"there is no site {site!r}", nearest(site, sites, "known"), (SITE_IDS,))
+            elif site in application.homes[:place]:
+                what = f"{application.id} is served by {site} already"
+                yield Finding(at, what, "name each site once", (("applications", number),))
 
 
 def _demands(network: Network) -> Iterator[Finding]:
-    sites = {application.id: application.site for application in network.applications}
+    homes = {one: network.homes_of(one) for one in known_applications(network)}
+    own = {application.id for application in network.applications}
     islands = _islands(network)
     seen: dict[frozenset[str], int] = {}
     for number, demand in enumerate(network.demands):
@@ -110,25 +146,35 @@ def _demands(network: Network) -> Iterator[Finding]:
             right = "keep one: a demand serves both directions"
             yield Finding(place, what, right, (("demands", seen[pair], "between"),))
         else:
-            yield from _ways(number, demand, sites, islands)
+            yield from _ways(number, demand, homes, islands)
+            if pair <= homes.keys() and not pair & own:
+                what = "neither is an application of this network"
+                yield Finding(place, what, "keys do not pass through from one neighbour to another", (APPLICATION_IDS,))
         seen.setdefault(pair, number)
 
 
-def _ways(number: int, demand: Demand, sites: dict[str, str], islands: dict[str, str]) -> Iterator[Finding]:
-    """Do both applications exist, and do links lead from one to the other?"""
+def known_applications(network: Network) -> tuple[str, ...]:
+    """The applications of this network, and those of others that are reached from it."""
+    abroad = (one for neighbour in network.neighbours.values() for one in neighbour.applications)
+    return (*(application.id for application in network.applications), *abroad)
+
+
+def _ways(number: int, demand: Demand, homes: dict[str, tuple[str, ...]], islands: dict[str, str]) -> Iterator[Finding]:
+    """Do both applications exist, and do links lead from each home of one to each of the other?"""
     place: At = ("demands", number, "between")
-    unknown = [end for end, one in enumerate(demand.between) if one not in sites]
+    unknown = [end for end, one in enumerate(demand.between) if one not in homes]
     for end in unknown:
         one = demand.between[end]
-        right = nearest(one, sites, "known")
-        yield Finding((*place, end), f"there is no application {one!r}", right, (APPLICATION_IDS,))
+        right = nearest(one, homes, "known")
+        yield Finding((*place, end), f"there is no application {one!r}", right, (APPLICATION_IDS, ("neighbours",)))
     if unknown:
         return
-    one, other = (sites[application] for application in demand.between)
-    if one in islands and other in islands and islands[one] != islands[other]:
-        what = f"no links lead from site {one} to site {other}"
-        rests_on = (SITE_IDS, APPLICATION_IDS, ("applications", EVERY, "site"), ("links", EVERY, "ends"))
-        yield Finding(place, what, "add links, or drop the demand", rests_on)
+    for one, other in itertools.product(*(homes[application] for application in demand.between)):
+        if one in islands and other in islands and islands[one] != islands[other]:
+            what = f"no links lead from site {one} to site {other}"
+            places: tuple[At, ...] = (("applications", EVERY), ("links", EVERY, "ends"), ("neighbours",))
+            rests_on = (SITE_IDS, APPLICATION_IDS, *places)
+            yield Finding(place, what, "add links, or drop the demand", rests_on)
 
 
 def _islands(network: Network) -> dict[str, str]:
@@ -150,20 +196,31 @@ def _islands(network: Network) -> dict[str, str]:
 def _modules(network: Network) -> Iterator[Finding]:
     for name, module in network.modules.items():
         decoy, signal = module.decoy_intensity, module.signal_intensity
+        yield from _not_modelled(name, module)
         if module.protocol == "bbm92":
-            yield from _pairs(name, module)
-        elif decoy >= signal:
+            continue
+        if decoy >= signal:
             what = f"decoy pulses ({decoy:g}) are not weaker than signals ({signal:g})"
             place: At = ("modules", name, "decoy_intensity")
             yield Finding(place, what, f"usual is {signal / 3:.2g}", (("modules", name),))
-        elif module.protocol == "two-decoy-bb84":
+        elif module.protocol in {"two-decoy-bb84", *TWO_SENDERS}:
             yield from _second_decoy(name, module)
+        if module.protocol == "twin-field" and module.key_intensity >= signal:
+            what = f"pulses of the key basis ({module.key_intensity:g}) are not weaker than signals ({signal:g})"
+            yield Finding(("modules", name, "key_intensity"), what, "usual is 0.03", (("modules", name),))
 
 
-def _pairs(name: str, module: Module) -> Iterator[Finding]:
-    for field in ("dead_time_s", "afterpulse_probability"):
+NOT_MODELLED = {
+    "bbm92": ("dead_time_s", "afterpulse_probability"),
+    "mdi": ("afterpulse_probability",),
+    "twin-field": ("dead_time_s", "afterpulse_probability"),
+}
+
+
+def _not_modelled(name: str, module: Module) -> Iterator[Finding]:
+    for field in NOT_MODELLED.get(module.protocol, ()):
         if getattr(module, field):
-            what = f"bbm92 is modelled without {field.removesuffix('_s').replace('_', ' ')}"
+            what = f"{module.protocol} is modelled without {field.removesuffix('_s').replace('_', ' ')}"
             yield Finding(("modules", name, field), what, "set it to 0", (("modules", name),))
 
 

@@ -15,7 +15,7 @@ END = "{kme: ..., sae: ..., cert: ..., key: ..., ca: ...}"
 
 
 def located(network: Network, directory: Path) -> Network:
-    """The network with the files of its devices as absolute paths; relative ones start at ``directory``."""
+    """The network with the files of devices and neighbours as absolute paths; relative ones start at ``directory``."""
 
     def end(one: DeviceEnd) -> DeviceEnd:
         return structs.replace(
@@ -26,7 +26,8 @@ def located(network: Network, directory: Path) -> Network:
         name: structs.replace(device, ends={site: end(one) for site, one in device.ends.items()})
         for name, device in network.devices.items()
     }
-    return structs.replace(network, devices=devices)
+    neighbours = {name: structs.replace(one, ca=_at(directory, one.ca)) for name, one in network.neighbours.items()}
+    return structs.replace(network, devices=devices, neighbours=neighbours)
 
 
 def _at(directory: Path, file: str) -> str:

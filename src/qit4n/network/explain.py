@@ -2,13 +2,15 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema.exceptions import ValidationError
 
 from qit4n.network.schema import resolved
 from qit4n.network.yamltext import At, shown
+
+if TYPE_CHECKING:  # sites use what is here, but never the schema
+    from jsonschema.exceptions import ValidationError
 
 KINDS = {
     "number": "a number",
@@ -41,7 +43,7 @@ LIMITS = {
 LISTED = 8
 
 
-def explain(error: ValidationError) -> Iterator[tuple[At, str, str]]:
+def explain(error: "ValidationError") -> Iterator[tuple[At, str, str]]:
     """Place, what is wrong and what would be right, from what the schema says."""
     while error.validator == "anyOf" and error.context:
         error = max(error.context, key=lambda one: (len(one.absolute_path), one.validator != "type"))
@@ -64,12 +66,12 @@ def explain(error: ValidationError) -> Iterator[tuple[At, str, str]]:
         yield at, _what(error), f"{_quotes(error)}right would be: {_wanted(part, last)}"
 
 
-def about_a_name(error: ValidationError) -> bool:
+def about_a_name(error: "ValidationError") -> bool:
     """Whether the name of a member of a mapping is wrong, not its value."""
     return "propertyNames" in error.absolute_schema_path
 
 
-def missing(error: ValidationError) -> str:
+def missing(error: "ValidationError") -> str:
     """The member that a violation of ``required`` is about."""
     required: list[str] = list(error.validator_value)  # type: ignore[arg-type]  # never unset in a found violation
     return next(name for name in required if error.message.startswith(repr(name)))
@@ -83,14 +85,14 @@ def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {close[0]!r}?" if close else f"{otherwise}: {listed or 'none'}"
 
 
-def _what(error: ValidationError) -> str:
+def _what(error: "ValidationError") -> str:
     text = shown(error.instance)
     if error.validator == "type":
         return f"{text} is not {_kind(error.validator_value)}"
     return WRONG.get(str(error.validator), "{shown} is not allowed").format(shown=text, limit=error.validator_value)
 
 
-def _quotes(error: ValidationError) -> str:
+def _quotes(error: "ValidationError") -> str:
     """A number or truth value where a word is wanted needs quotes: ``id: "12"``."""
     wanted = error.validator == "type" and error.validator_value == "string"
     return "write it in quotes; " if wanted and isinstance(error.instance, int | float) else ""

@@ -4,19 +4,20 @@ Everything here is immutable data: who reads a file gets a :class:`Network`, who
 a new one (``msgspec.structs.replace``).
 """
 
+import itertools
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
-Identifier = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$(?!\n)",  # in some dialects $ fits before a last line break
-        description="1 to 64 letters, digits, '.', '_', '~' or '-' (ETSI GS QKD 020 limits)",
-        examples=["vienna-1"],
-    ),
-]
+from qit4n.network.medium import Emulation, Part
+from qit4n.network.medium import Identifier as Identifier  # noqa: PLC0414
+from qit4n.network.medium import Medium as Medium  # noqa: PLC0414 - part of the model
+from qit4n.network.policies import Limits as Limits  # noqa: PLC0414
+from qit4n.network.policies import Policies as Policies  # noqa: PLC0414
+from qit4n.network.policies import Trust as Trust  # noqa: PLC0414
+from qit4n.network.qrng import QRNG
+from qit4n.network.telemetry import Telemetry
+
 Host = Annotated[
     str,
     Meta(
@@ -26,11 +27,10 @@ Host = Annotated[
     ),
 ]
 
-PORTS_OF_A_SITE = 3
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all parts of the file: unknown members are errors, never ignored."""
+PORTS_OF_THE_NETWORK = 2  # controller and manager
+PORTS_OF_A_SITE = 5
+TWO_SENDERS = ("mdi", "twin-field")
+"""Protocols in which both ends send, to a middle."""
 
 
 class Site(Part, frozen=True, kw_only=True):
@@ -42,24 +42,22 @@ class Site(Part, frozen=True, kw_only=True):
     longitude_deg: Annotated[float, Meta(ge=-180, le=180, description="WGS 84")] | None = None
     trust_domain: Identifier = "default"
     host: Host = "127.0.0.1"
-
-
-class Medium(Part, frozen=True, kw_only=True):
-    """What the photons cross. ``loss_db`` is the whole loss between the two modules, connectors included."""
-
-    kind: Literal["fibre", "free-space"] = "fibre"
-    length_km: Annotated[float, Meta(ge=0, description="length in km", examples=[25.0])]
-    loss_db: Annotated[float, Meta(ge=0, le=100, description="total loss in dB", examples=[5.2])]
+    first_port: (
+        Annotated[int, Meta(ge=1024, le=65_531, description="of its five TCP ports; if absent, by its place")] | None
+    ) = None
+    qrng: QRNG | None = None
 
 
 class Module(Part, frozen=True, kw_only=True):
     """A pair of QKD modules: decoy-state BB84, or BBM92, with two threshold detectors and active basis choice.
 
-    The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses
-    are per detector: dark counts per gate (one gate per pulse), afterpulses per click.
+    Or two transmitters, each with two decoys, and a middle that nobody trusts: of four detectors (mdi), or of two, for
+    lasers in phase (twin-field).
+    The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses are per
+    detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92"] = "one-decoy-bb84"
+    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92", "mdi", "twin-field"] = "one-decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(ge=1e3, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
@@ -67,11 +65,14 @@ class Module(Part, frozen=True, kw_only=True):
         float, Meta(gt=0, lt=1, description="share of signal pulses; the rest are decoys")
     ] = 0.3
     second_decoy_intensity: Annotated[
-        float, Meta(ge=0, le=2, description="mean photons per pulse of the weaker decoys of two-decoy-bb84")
+        float, Meta(ge=0, le=2, description="mean photons per pulse of the weaker decoys, of protocols with two")
     ] = 0.0
     second_decoy_probability: Annotated[
-        float, Meta(gt=0, lt=1, description="share of the weaker decoys of two-decoy-bb84")
+        float, Meta(gt=0, lt=1, description="share of the weaker decoys, of protocols with two")
     ] = 0.1
+    key_intensity: Annotated[
+        float, Meta(gt=0, le=2, description="mean photons of the phase-coded pulses of twin-field, in the key basis")
+    ] = 0.03
     pairs_per_pulse: Annotated[
         float, Meta(gt=0, le=1, description="mean entangled pairs per pulse of bbm92, made at the transmitter's end")
     ] = 0.02
@@ -81,7 +82,7 @@ class Module(Part, frozen=True, kw_only=True):
     receiver_loss_db: Annotated[float, Meta(ge=0, le=50, description="loss in dB between fibre and detectors")] = 0.0
     detector_efficiency: Annotated[float, Meta(gt=0, le=1, description="chance that a photon makes a click")] = 0.2
     dark_count_probability: Annotated[float, Meta(ge=0, lt=1, description="per detector and gate")] = 1e-6
-    dead_time_s: Annotated[float, Meta(ge=0, le=1, description="of both detectors after a click")] = 0.0
+    dead_time_s: Annotated[float, Meta(ge=0, le=1, description="of all detectors after a click of any")] = 0.0
     afterpulse_probability: Annotated[float, Meta(ge=0, lt=1, description="per click")] = 0.0
     trap_lifetime_s: Annotated[float, Meta(ge=0, description="mean time from the dead time's end to an afterpulse")] = (
         1e-6
@@ -89,6 +90,9 @@ class Module(Part, frozen=True, kw_only=True):
     misalignment: Annotated[
         float, Meta(ge=0, le=0.5, description="chance that a photon goes to the wrong detector")
     ] = 0.01
+    gate_s: Annotated[
+        float, Meta(gt=0, le=1e-3, description="width of a detection gate, for light that is not the transmitter's")
+    ] = 1e-9
     block_bits: Annotated[
         int, Meta(ge=10_000, le=100_000_000, description="sifted key-basis bits that make one block")
     ] = 200_000
@@ -153,49 +157,81 @@ class Link(Part, frozen=True, kw_only=True):
     eavesdropper: Eavesdropper | None = None
 
 
-class Limits(Part, frozen=True, kw_only=True):
-    """How much one application may ask; 0 is no limit."""
+class Neighbour(Part, frozen=True, kw_only=True):
+    """Another network to which keys are handed, and from which they are taken, at an interworking node (Y.3810).
 
-    requests_per_s: Annotated[float, Meta(ge=0, description="requests per second; as many at once")] = 0.0
-    key_bits_per_day: Annotated[float, Meta(ge=0, description="bits of key as master, flowing in over a day")] = 0.0
+    Two key managers stand in one secure room, one of each network, and speak ETSI GS QKD 020.
+    """
+
+    site: Annotated[Identifier, Meta(description="the site of this network that is in the interworking node")]
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https://[^\s/?#@]+/?$(?!\n)",
+            description="base URL of the other network's key manager there",
+            examples=["https://192.0.2.20:28006"],
+        ),
+    ]
+    identity: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1024,
+            description="who that is, as its certificate says: a URI, a DNS name, or its common name",
+            examples=["urn:qit4n:south:site:south-gate"],
+        ),
+    ]
+    ca: Annotated[File, Meta(description="the authority that signed its certificate, trusted for this purpose only")]
+    applications: Annotated[
+        tuple[Identifier, ...], Meta(min_length=1, description="the applications that are reached through it")
+    ]
+    callbacks: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^https://[^\s?#@]+$(?!\n)", max_length=1024)], ...],
+        Meta(
+            description="where it may want acknowledgements: whole URLs or, with a / at the end, how they begin; "
+            "if none is given, where ETSI GS QKD 020 has them below its url",
+            examples=[["https://192.0.2.20:28006/kmapi/"]],
+        ),
+    ] = ()
+
+
+class Switch(Part, frozen=True, kw_only=True):
+    """An optical switch, a quantum relay point (ITU-T Y.3802): one module of a site serves many partners in turn."""
+
+    id: Identifier
+    site: Annotated[Identifier, Meta(description="where the switch and the module that it shares stand")]
+    links: Annotated[
+        tuple[Identifier, ...],
+        Meta(min_length=2, description="those that share the module, in order of their turns"),
+    ]
+    loss_db: Annotated[float, Meta(ge=0, le=20, description="of the switch, beside that of each medium")] = 1.0
+    retune_s: Annotated[float, Meta(ge=0, le=60, description="no light passes while it turns")] = 0.02
+    relock_s: Annotated[
+        float, Meta(ge=0, le=600, description="then no key is made until clock and polarisation are found again")
+    ] = 0.1
+    period_s: Annotated[
+        float, Meta(gt=0, le=3600, description="one round: each link has its slot once", examples=[5.0])
+    ]
 
 
 class Application(Part, frozen=True, kw_only=True):
-    """A cryptographic application: its id is its SAE ID (ETSI GS QKD 014), in its certificate."""
+    """A cryptographic application: its id is its SAE ID (ETSI GS QKD 014), in its certificate.
+
+    Several sites of one trusted boundary may serve it together: its homes.
+    """
 
     id: Identifier
     site: Identifier
+    also_at: Annotated[
+        tuple[Identifier, ...],
+        Meta(description="further sites that serve it, in order, when the ones before cannot (dual homing)"),
+    ] = ()
     limits: Annotated[Limits | None, Meta(description="if absent, those of the policies")] = None
 
-
-class Trust(Part, frozen=True, kw_only=True):
-    """How far the sites between two applications are trusted: over which paths key is relayed, and how.
-
-    A key is relayed in one share per node-disjoint path; who knows fewer than ``threshold`` shares knows nothing.
-    """
-
-    scheme: Annotated[
-        Literal["hop-by-hop", "xor-at-destination", "central"],
-        Meta(description="how a share crosses a path: decrypted at each site, or as XORs of pads (ITU-T Y.3803)"),
-    ] = "hop-by-hop"
-    centre: Annotated[
-        Identifier | None, Meta(description="the central relay site of scheme central, on no path itself")
-    ] = None
-    paths: Annotated[int, Meta(ge=1, le=16, description="node-disjoint paths, one share of the key each")] = 1
-    threshold: Annotated[
-        int, Meta(ge=0, le=16, description="shares that make the key; 0: all (XOR), else Shamir's sharing")
-    ] = 0
-
     @property
-    def shares_needed(self) -> int:
-        """How many shares make the key: so many disjoint paths must be broken to learn it."""
-        return self.threshold or self.paths
-
-    def __str__(self) -> str:
-        """A few words for tables, as ``2 of 3 paths, xor-at-destination``."""
-        count = "1 path" if self.paths == 1 else f"{self.shares_needed} of {self.paths} paths"
-        how = f"central at {self.centre}" if self.centre else self.scheme
-        return f"{count}, {how}"
+    def homes(self) -> tuple[Identifier, ...]:
+        """All sites that serve it."""
+        return (self.site, *self.also_at)
 
 
 class Demand(Part, frozen=True, kw_only=True):
@@ -206,48 +242,9 @@ class Demand(Part, frozen=True, kw_only=True):
     ]
     pool_bits: Annotated[int, Meta(ge=1024, description="key kept ready end to end, per direction, in bits")] = 65_536
     trust: Trust = Trust()
-
-
-class Policies(Part, frozen=True, kw_only=True):
-    """Rules for the whole network. Sizes in bits, as in ETSI GS QKD 014; epsilons are per block."""
-
-    key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8, description="if a request names no size")] = 256
-    min_key_size_bits: Annotated[int, Meta(ge=8, multiple_of=8)] = 64
-    max_key_size_bits: Annotated[int, Meta(ge=8, le=8192, multiple_of=8)] = 4096
-    max_keys_per_request: Annotated[int, Meta(ge=1, le=4096, description="most keys of one request")] = 128
-    max_additional_slaves: Annotated[int, Meta(ge=0, le=32, description="slaves beside the first")] = 8
-    unclaimed_key_lifetime_s: Annotated[float, Meta(gt=0, description="a slave fetches its copy within this time")] = (
-        86_400.0
-    )
-    crypto_period_s: Annotated[
-        float, Meta(ge=0, description="applications use a key this long after supply, told in Status; 0: no period")
-    ] = 0.0
-    preservation_s: Annotated[
-        float, Meta(ge=0, description="fetched keys are kept, sealed, this long after supply; 0: erased at once")
-    ] = 0.0
-    max_key_age_s: Annotated[
-        float, Meta(ge=0, description="key older than this leaves the pools unused; 0: no limit")
-    ] = 0.0
-    audit_retention_s: Annotated[
-        float, Meta(ge=0, description="rows of the audit trail are kept this long, the newest always; 0: all are kept")
-    ] = 0.0
-    limits: Limits = Limits()
-    link_stock_bits: Annotated[
-        int, Meta(ge=8192, description="a link rests when each direction holds half of this")
-    ] = 1_000_000
-    epsilon_secrecy: Annotated[
-        float, Meta(gt=0, lt=1, description="at most so far from a secret key, per block", examples=[1e-9])
-    ] = 1e-9
-    epsilon_correctness: Annotated[
-        float, Meta(gt=0, lt=1, description="chance that the two ends differ, per block", examples=[1e-15])
-    ] = 1e-15
-    combine_ml_kem: Annotated[
-        bool, Meta(description="XOR relayed key with bytes of an ML-KEM-768 secret of the two sites (ITU-T X.1714)")
-    ] = True
-    ml_kem_period_s: Annotated[
-        float, Meta(gt=0, description="an ML-KEM secret is renewed after this time", examples=[3600])
-    ] = 3600.0
-    max_qber: Annotated[float, Meta(gt=0, le=0.11, description="a block above it yields no key")] = 0.08
+    priority: Annotated[
+        int, Meta(ge=0, le=7, description="where key is scarce the higher is filled first; alike within one")
+    ] = 0
 
 
 class Network(Part, frozen=True, kw_only=True):
@@ -258,16 +255,29 @@ class Network(Part, frozen=True, kw_only=True):
     title: str = ""
     notes: str = ""
     sites: Annotated[tuple[Site, ...], Meta(min_length=1)]
-    modules: dict[Identifier, Module] = {}
-    devices: dict[Identifier, Device] = {}
+    modules: dict[Identifier, Module] = {}  # noqa: RUF012 - msgspec copies it
+    devices: dict[Identifier, Device] = {}  # noqa: RUF012
     links: tuple[Link, ...] = ()
+    switches: tuple[Switch, ...] = ()
     applications: tuple[Application, ...] = ()
+    neighbours: dict[Identifier, Neighbour] = {}  # noqa: RUF012
     demands: tuple[Demand, ...] = ()
     policies: Policies = Policies()
+    emulation: Emulation = Emulation()
+    telemetry: Telemetry = Telemetry()
+    control: Annotated[
+        Literal["central", "distributed"],
+        Meta(description="one controller orders all relays, or each site decides (ITU-T Y.3802, configuration 1)"),
+    ] = "central"
     controller_host: Host = "127.0.0.1"
     base_port: Annotated[
         int,
-        Meta(ge=1024, le=65_000, description="first TCP port: the controller; then three per site", examples=[28000]),
+        Meta(
+            ge=1024,
+            le=65_000,
+            description="first TCP port: controller, manager, then five per site",
+            examples=[28000],
+        ),
     ] = 28_000
 
     def site(self, site_id: str) -> Site:
@@ -282,9 +292,25 @@ class Network(Part, frozen=True, kw_only=True):
         """The device behind a link, or None: its modules are emulated."""
         return self.devices.get(link.module)
 
+    def switch_of(self, link: Link) -> Switch | None:
+        """The optical switch that a link crosses, or None."""
+        return next((switch for switch in self.switches if link.id in switch.links), None)
+
     def application(self, application_id: str) -> Application | None:
         """The application with this id, or None."""
         return next((one for one in self.applications if one.id == application_id), None)
+
+    def homes_of(self, application_id: str) -> tuple[str, ...]:
+        """The sites that serve an application, the first choice first; of a foreign one the interworking node."""
+        own = self.application(application_id)
+        if own is not None:
+            return own.homes
+        found = (one.site for one in self.neighbours.values() if application_id in one.applications)
+        return tuple(itertools.islice(found, 1))
+
+    def neighbours_of(self, site_id: str) -> dict[str, Neighbour]:
+        """The other networks with which a site hands keys over."""
+        return {name: one for name, one in self.neighbours.items() if one.site == site_id}
 
     def links_of(self, site_id: str) -> tuple[Link, ...]:
         """The links that end at a site, in file order."""
@@ -294,21 +320,44 @@ class Network(Part, frozen=True, kw_only=True):
         """TCP port of the controller (Ck, Mc): the base port itself."""
         return self.base_port
 
-    def key_manager_port(self, site_id: str) -> int:
-        """TCP port of a site for other sites (Kx and the channels of its QKD links)."""
-        return self.base_port + 1 + PORTS_OF_A_SITE * self._index(site_id)
+    def manager_port(self) -> int:
+        """TCP port of the manager: dashboard and metrics."""
+        return self.base_port + 1
 
     def kme_port(self, site_id: str) -> int:
-        """TCP port of a site for applications (Ak: ETSI GS QKD 014)."""
-        return self.base_port + 2 + PORTS_OF_A_SITE * self._index(site_id)
+        """TCP port of a site for applications (Ak: ETSI GS QKD 014 and SKIP)."""
+        return self._port(site_id, 0)
+
+    def kme_url(self, site_id: str) -> str:
+        """Base URL of a site for applications."""
+        host = self.site(site_id).host
+        return f"https://{f'[{host}]' if ':' in host else host}:{self.kme_port(site_id)}"  # RFC 3986 3.2.2
+
+    def key_manager_port(self, site_id: str) -> int:
+        """TCP port of a site for other sites (Kx and the channels of its QKD links)."""
+        return self._port(site_id, 1)
 
     def key_stream_port(self, site_id: str) -> int:
         """TCP port of a site for applications with key streams (Ak: ETSI GS QKD 004)."""
-        return self.base_port + 3 + PORTS_OF_A_SITE * self._index(site_id)
+        return self._port(site_id, 2)
+
+    def control_agent_port(self, site_id: str) -> int:
+        """TCP port of a site for SDN controllers (ETSI GS QKD 015)."""
+        return self._port(site_id, 3)
+
+    def interworking_port(self, site_id: str) -> int:
+        """TCP port of a site for key managers of other networks (ETSI GS QKD 020)."""
+        return self._port(site_id, 4)
 
     def last_port(self) -> int:
-        """The highest TCP port that is used."""
-        return self.base_port + PORTS_OF_A_SITE * len(self.sites)
+        """The highest TCP port that may be used."""
+        return max(self._port(site.id, PORTS_OF_A_SITE - 1) for site in self.sites)
+
+    def _port(self, site_id: str, number: int) -> int:
+        first = self.site(site_id).first_port
+        if first is None:
+            first = self.base_port + PORTS_OF_THE_NETWORK + PORTS_OF_A_SITE * self._index(site_id)
+        return first + number
 
     def _index(self, site_id: str) -> int:
         return next(index for index, site in enumerate(self.sites) if site.id == site_id)

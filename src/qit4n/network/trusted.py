@@ -1,5 +1,6 @@
 """Whether the trust policies of a network file can be kept with its links."""
 
+import itertools
 from collections.abc import Iterator
 
 from qit4n.network.disjoint import disjoint_paths
@@ -8,13 +9,20 @@ from qit4n.network.finding import EVERY, Finding
 from qit4n.network.model import Demand, Network
 from qit4n.network.yamltext import At
 
+Homes = dict[str, tuple[str, ...]]
+
 
 def trust_findings(network: Network) -> Iterator[Finding]:
     """What does not fit in the trust of each demand."""
-    sites = {application.id: application.site for application in network.applications}
+    ends = (application for demand in network.demands for application in demand.between)
+    homes = {one: network.homes_of(one) for one in ends}
     for number, demand in enumerate(network.demands):
-        found = list(_alone(number, demand)) + list(_centre(number, demand, network, sites))
-        yield from found or _paths(number, demand, network, sites)
+        found = [
+            *_alone(number, demand),
+            *_centre(number, demand, network, homes),
+            *_excluded(number, demand, network, homes),
+        ]
+        yield from found or _paths(number, demand, network)
 
 
 def _alone(number: int, demand: Demand) -> Iterator[Finding]:
@@ -29,7 +37,7 @@ def _alone(number: int, demand: Demand) -> Iterator[Finding]:
         yield Finding((*place, "centre"), what, "drop it, or take scheme central", (place,))
 
 
-def _centre(number: int, demand: Demand, network: Network, sites: dict[str, str]) -> Iterator[Finding]:
+def _centre(number: int, demand: Demand, network: Network, homes: Homes) -> Iterator[Finding]:
     centre, place = demand.trust.centre, ("demands", number, "trust", "centre")
     if centre is None:
         return
@@ -37,23 +45,36 @@ def _centre(number: int, demand: Demand, network: Network, sites: dict[str, str]
     if centre not in known:
         yield Finding(place, f"there is no site {centre!r}", nearest(centre, known, "known"), (("sites", EVERY, "id"),))
     for application in demand.between:
-        if sites.get(application) == centre:
-            what = f"the centre {centre} is the site of {application} itself"
+        if centre in homes[application]:
+            what = f"the centre {centre} is a site of {application} itself"
             rests_on: tuple[At, ...] = (("applications", EVERY), ("demands", number, "between"))
             yield Finding(place, what, "name a site that is not an end", rests_on)
 
 
-def _paths(number: int, demand: Demand, network: Network, sites: dict[str, str]) -> Iterator[Finding]:
+def _excluded(number: int, demand: Demand, network: Network, homes: Homes) -> Iterator[Finding]:
+    known = {site.id: None for site in network.sites}
+    for place, excluded in enumerate(demand.trust.excluded):
+        at: At = ("demands", number, "trust", "excluded", place)
+        if excluded not in known:
+            right = nearest(excluded, known, "known")
+            yield Finding(at, f"there is no site {excluded!r}", right, (("sites", EVERY, "id"),))
+        for application in demand.between:
+            if excluded in homes[application]:
+                rests_on: tuple[At, ...] = (("applications", EVERY), ("demands", number, "between"))
+                yield Finding(at, f"{excluded} is a site of {application} itself", "drop it", rests_on)
+
+
+def _paths(number: int, demand: Demand, network: Network) -> Iterator[Finding]:
     trust = demand.trust
-    ends = [sites.get(application) for application in demand.between]
-    if (trust.shares_needed == 1 and not trust.centre) or None in ends or ends[0] == ends[1]:
+    closed = (*([trust.centre] if trust.centre else []), *trust.excluded)
+    if trust.shares_needed == 1 and not closed:
         return
     hops = {pair: 1.0 for link in network.links for pair in (link.ends, link.ends[::-1])}
-    closed = [trust.centre] if trust.centre else []
-    found = disjoint_paths(hops, str(ends[0]), str(ends[1]), trust.paths, closed)
-    if len(found) < trust.shares_needed:
-        beside = f" beside {trust.centre}" if trust.centre else ""
-        what = f"the links give {len(found)} node-disjoint paths from {ends[0]} to {ends[1]}{beside}"
-        right = f"{trust.shares_needed} are needed: add links, or ask for fewer"
-        rests_on: tuple[At, ...] = (("sites",), ("applications",), ("links",), ("demands", number))
-        yield Finding(("demands", number, "trust"), what, right, rests_on)
+    for one, other in itertools.product(*map(network.homes_of, demand.between)):
+        found = disjoint_paths(hops, one, other, trust.paths, closed) if one != other else ()
+        if one != other and len(found) < trust.shares_needed:
+            beside = f" beside {', '.join(closed)}" if closed else ""
+            what = f"the links give {len(found)} node-disjoint paths from {one} to {other}{beside}"
+            right = f"{trust.shares_needed} are needed: add links, or ask for fewer"
+            rests_on: tuple[At, ...] = (("sites",), ("applications",), ("links",), ("demands", number))
+            yield Finding(("demands", number, "trust"), what, right, rests_on)

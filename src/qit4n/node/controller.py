@@ -3,19 +3,21 @@
 import asyncio
 import logging
 from pathlib import Path
-from typing import cast
+
+import msgspec
 
 from qit4n.adapters import tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
-from qit4n.adapters.system import SystemClock
+from qit4n.adapters.privatefiles import write_private
+from qit4n.adapters.system import SystemClock, system_entropy
 from qit4n.control.controller import Controller, Prediction
-from qit4n.errors import PeerUnreachableError, ProtocolError, QitError
+from qit4n.control.reign import NUMBERS
+from qit4n.errors import ProtocolError, StoreDamagedError
 from qit4n.network.model import Network
 from qit4n.node.listener import listening
-from qit4n.node.peers import connect
 from qit4n.node.tasks import first_of
-from qit4n.quantum.link import predict
+from qit4n.quantum.link import predict, predict_lit
 from qit4n.refpoints import Message, ck, mc
 
 log = logging.getLogger(__name__)
@@ -31,13 +33,16 @@ class ControllerProcess:
         self._network = network
         self._clock = SystemClock()
         self._credentials = Credentials(state / "controller")
-        emulated = (link for link in network.links if network.device_of(link) is None)
-        predictions = {link.id: predict(network, link) for link in emulated}
+        self._file = state / "controller" / "reservations.json"
         self._controller = Controller(
             network,
-            {link: Prediction(one.secret_rate_bps, one.qber) for link, one in predictions.items()},
+            predictions(network),
+            self._saved(),
+            NUMBERS * int(1000 * self._clock.now()) + system_entropy(1)[0],
         )
+        self._writing = asyncio.Lock()
         self._sites: dict[str, Frames[Message]] = {}
+        self._told: dict[str, tuple[Frames[Message], int, int]] = {}
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -51,26 +56,34 @@ class ControllerProcess:
             self._send_tables()
 
     def _send_tables(self) -> None:
+        """Tell each site its table when it is a new one, or the connection is."""
+        if self._network.control == "distributed":
+            return  # it watches, and the sites decide
         for site, table in self._controller.tables(self._clock.now()).items():
-            if site in self._sites:
-                self._sites[site].write(table)
+            frames = self._sites.get(site)
+            if frames is not None and self._told.get(site) != (frames, table.epoch, table.version):
+                frames.write(table)
+                self._told[site] = (frames, table.epoch, table.version)
 
     async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
         if hello.purpose == "ck" and identity.role == "site":
             await self._serve_site(identity.id, frames.retype(ck.SiteReport))
-        elif hello.purpose == "mc" and identity.role == "operator":
+        elif hello.purpose == "mc" and identity.role in {"operator", "manager"}:
             await self._serve_operator(frames.retype(mc.McQuestion))
         else:
             raise ProtocolError(f"{identity.role} {identity.id} may not open a {hello.purpose} connection")
 
     async def _serve_site(self, site: str, frames: Frames[Message]) -> None:
-        self._sites[site] = frames
+        self._sites[site], known = frames, False
         try:
             while True:
                 report = await frames.receive()
                 if not isinstance(report, ck.SiteReport) or report.site != site:
                     raise ProtocolError(f"site {site} reports for another site")
                 self._controller.receive(report, self._clock.now())
+                if not known:
+                    known = True
+                    frames.write(self._controller.cuts.order())
         finally:
             if self._sites.get(site) is frames:
                 del self._sites[site]
@@ -78,35 +91,46 @@ class ControllerProcess:
     async def _serve_operator(self, frames: Frames[Message]) -> None:
         while True:
             question = await frames.receive()
-            await frames.send(self._controller.answer(question, self._clock.now()))  # type: ignore[arg-type]
+            if isinstance(question, mc.Reserve | mc.CancelReservation):
+                async with self._writing:
+                    await frames.send(await self._change(question))
+            else:
+                answer = self._controller.answer(question, self._clock.now())  # type: ignore[arg-type]
+                if isinstance(question, mc.CutFibre) and question.link:
+                    for site in self._sites.values():
+                        site.write(self._controller.cuts.order())
+                await frames.send(answer)
 
-
-async def ask_status(network: Network, state: Path) -> mc.NetworkStatus:
-    """Ask the running controller for the state of the network; errors as :func:`ask`."""
-    answer = await ask(network, state, mc.AskStatus())
-    if not isinstance(answer, mc.NetworkStatus):
-        raise QitError("the controller answered something else than a status")
-    return answer
-
-
-async def ask(network: Network, state: Path, question: mc.McQuestion) -> mc.McAnswer:
-    """Ask the running controller, with the operator's certificate.
-
-    Raises:
-        PeerUnreachableError: no controller answers.
-    """
-    credentials = Credentials(state / "operator")
-    host, port = network.controller_host, network.controller_port()
-    try:
-        frames = await connect(host, port, credentials, role="controller", name=network.name, hello=Hello(purpose="mc"))
-        answers = frames.retype(mc.McAnswer)
+    async def _change(self, question: mc.Reserve | mc.CancelReservation) -> mc.McAnswer:
+        """A reservation is durable before the answer, or is not made."""
+        calendar = self._controller.calendar
+        before, answer = calendar.entries, self._controller.answer(question, self._clock.now())
         try:
-            await answers.send(question)
-            async with asyncio.timeout(5):
-                return cast("mc.McAnswer", await answers.receive())
-        finally:
-            await answers.close()
-    except (OSError, EOFError, TimeoutError) as error:
-        raise PeerUnreachableError(
-            f"no controller of network {network.name} answers at {host}:{port}; start it: qit up"
-        ) from error
+            await asyncio.to_thread(write_private, self._file, msgspec.json.encode(calendar.entries))
+        except OSError as error:
+            calendar.entries = before
+            return mc.NotPossible(
+                text=f"the controller cannot write its calendar: {error.strerror}; nothing is changed"
+            )
+        return answer
+
+    def _saved(self) -> tuple[mc.Reservation, ...]:
+        """The reservations that were admitted before this process started."""
+        try:
+            content = self._file.read_bytes()
+        except FileNotFoundError:
+            return ()
+        try:
+            return msgspec.json.decode(content, type=tuple[mc.Reservation, ...])
+        except msgspec.MsgspecError as error:
+            raise StoreDamagedError(f"{self._file}: no reservations can be read: {error}; move it away") from error
+
+
+def predictions(network: Network) -> dict[str, Prediction]:
+    """What is predicted of each link with emulated modules."""
+    found = {}
+    for link in network.links:
+        if network.device_of(link) is None:
+            whole, lit = predict(network, link), predict_lit(network, link)
+            found[link.id] = Prediction(whole.secret_rate_bps, whole.qber, lit.secret_rate_bps)
+    return found

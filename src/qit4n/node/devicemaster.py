@@ -23,7 +23,7 @@ from qit4n.node.modules import Deliver
 from qit4n.node.tasks import first_of
 from qit4n.quantum import keyids
 from qit4n.refpoints import kq2
-from qit4n.service.client import SharedKey
+from qit4n.service.sharedkey import SharedKey
 
 ANSWER_LIMIT_S = 60.0
 LONGEST_PAUSE_S = 24.0  # each attempt costs the device a small block

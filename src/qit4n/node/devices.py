@@ -18,7 +18,7 @@ from qit4n.network.model import Link, Network
 from qit4n.node.modules import Deliver, ModuleDriver
 from qit4n.quantum.keyids import DeviceMessage
 from qit4n.refpoints import kq1
-from qit4n.service.client import SharedKey
+from qit4n.service.sharedkey import SharedKey
 
 LEAST_BLOCK_BITS = 2048
 BLOCK_BITS = 65_536

@@ -9,7 +9,7 @@ from qit4n.node.devices import DEVICE_ERRORS, EMPTY_LIMIT_S, NO_KEY_NOW, PROBE_S
 from qit4n.node.modules import Deliver
 from qit4n.quantum import keyids
 from qit4n.refpoints import Message
-from qit4n.service.client import SharedKey
+from qit4n.service.sharedkey import SharedKey
 
 
 class DeviceSlave(DeviceDriver):

@@ -12,16 +12,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from qit4n.adapters.frames import Frames
-from qit4n.adapters.system import system_entropy
+from qit4n.entropy import Entropy
 from qit4n.errors import QitError
 from qit4n.network.model import Link, Network
+from qit4n.network.switching import Timetable
 from qit4n.node.journal import Journal
 from qit4n.node.modules import Deliver, ModuleDriver
 from qit4n.node.onetimekeys import OneTimeKeys
-from qit4n.physics.bbm92 import BBM92
-from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
+from qit4n.physics.decoy_bb84 import Prediction
+from qit4n.physics.links import Physics
 from qit4n.quantum.distillation import messages, session
-from qit4n.quantum.link import physics_of, predict
+from qit4n.quantum.link import physics_of, predict_lit
+from qit4n.quantum.switched import LitShare
 from qit4n.refpoints import kq1
 
 FEW_BYTES = 2048
@@ -36,13 +38,26 @@ class SessionOverError(QitError):
 class EmulatedDriver(ModuleDriver):
     """What both ends share: the threads, and the carrying out of actions."""
 
-    def __init__(self, network: Network, link: Link, keys: OneTimeKeys, journal: Journal, deliver: Deliver) -> None:
-        """Drive one end of ``link``."""
+    def __init__(  # noqa: PLR0917 - what a driver is made of
+        self,
+        network: Network,
+        link: Link,
+        keys: OneTimeKeys,
+        journal: Journal,
+        deliver: Deliver,
+        entropy: Entropy,
+        timetable: Timetable | None,
+    ) -> None:
+        """Drive one end of ``link``; behind an optical switch, in the slots of its ``timetable``."""
         super().__init__(network, link)
-        self.physics: DecoyBB84 | BBM92 = physics_of(network, link)
-        self.prediction: Prediction = predict(network, link)
+        self.physics: Physics = physics_of(network, link)
+        self.prediction: Prediction = predict_lit(network, link)
+        switch = network.switch_of(link)
+        self.lit = LitShare(switch.period_s) if switch else None
+        self.timetable = timetable
         self.keys = keys
-        self.dice = np.random.default_rng(int.from_bytes(system_entropy(16)))  # noqa: TID251 - the emulated nature
+        self.entropy = entropy
+        self.dice = np.random.default_rng(int.from_bytes(entropy(16)))  # noqa: TID251 - the emulated nature
         self._journal = journal
         self._deliver = deliver
         self._nature = ThreadPoolExecutor(1, thread_name_prefix=f"light-{link.id}")
@@ -99,13 +114,22 @@ class EmulatedDriver(ModuleDriver):
                 raise SessionOverError(action.text)
 
     def _account(self, account: kq1.SecurityAccount) -> None:
+        seconds = account.duration_s / self._share()
         self.made(
             account.key_bits + account.authentication_bits,
-            account.duration_s,
+            seconds,
             qber=account.qber,
-            sifted_rate_bps=account.sifted_bits / account.duration_s,
+            sifted_rate_bps=account.sifted_bits / seconds,
         )
+
+    def _share(self) -> float:
+        """Share of the time with light: 1, but behind an optical switch as measured of whole rounds."""
+        if self.timetable is None or self.lit is None:
+            return 1.0
+        slots = self.timetable.held_at(self.clock.now())
+        planned = sum(slot.closes_s - slot.opens_s for slot in slots if slot.link == self.link.id)
+        return self.lit.share or planned / self.timetable.switch.period_s or 1.0
 
     def _failed(self, abort: session.Abort) -> None:
         qber = abort.qber if abort.qber is not None else self.state.qber
-        self.failed(abort.reason, abort.text, self.prediction.block_duration_s, qber=qber)
+        self.failed(abort.reason, abort.text, self.prediction.block_duration_s / self._share(), qber=qber)

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from qit4n.adapters import tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.system import SystemClock
@@ -22,6 +23,7 @@ from qit4n.errors import ProtocolError, QitError
 from qit4n.keys.step import Step
 from qit4n.network.model import Link, Network
 from qit4n.node.peers import connect
+from qit4n.node.tasks import first_of
 from qit4n.refpoints import Message, kq1, kq2
 
 log = logging.getLogger(__name__)
@@ -42,19 +44,39 @@ class ModuleDriver(ABC):
         self.network = network
         self.link = link
         self.state = kq2.ModuleState(link=link.id, role=self.role, state="starting")
+        self.changed: Callable[[], None] = lambda: None  # called when another state is reported
         self.clock = SystemClock()
+        self._cut, self._whole = asyncio.Event(), asyncio.Event()
+        self._whole.set()
         self._recent: deque[tuple[int, float]] = deque(maxlen=RATE_BLOCKS)
 
     async def run(self) -> None:
         """Hold a session whenever both ends are there; for ever."""
         while True:
+            await self._whole.wait()
             try:
-                await self.hold_session()
+                await first_of(self.hold_session(), self._until_cut())
             except (OSError, EOFError, TimeoutError, QitError) as error:
                 log.info("link %s: session ended: %s", self.link.id, error or type(error).__name__)
-            if self.state.state != "no-key":
+            if self.state.state != "no-key" or self.is_cut:
                 self.change(state="down", reason="", detail="")
             await asyncio.sleep(RETRY_S)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether an operator emulates a fibre cut."""
+        return self._cut.is_set()
+
+    def cut_fibre(self, *, cut: bool) -> None:
+        """Let nothing cross the channels of the link any more, or let it again."""
+        if cut != self.is_cut:
+            log.warning("link %s: its emulated fibre is %s", self.link.id, "cut" if cut else "healed")
+        first, then = (self._whole, self._cut) if cut else (self._cut, self._whole)
+        first.clear()
+        then.set()
+
+    async def _until_cut(self) -> None:
+        await self._cut.wait()
 
     @abstractmethod
     async def hold_session(self) -> None:
@@ -77,11 +99,14 @@ class ModuleDriver(ABC):
         hello = Hello(purpose=purpose, link=self.link.id, session=session_id)
         port = self.network.key_manager_port(receiver)
         host = self.network.site(receiver).host
-        return await connect(host, port, credentials, role="site", name=receiver, hello=hello)
+        expected = tls.Identity(self.network.name, "site", receiver)
+        return await connect(host, port, credentials, expected=expected, hello=hello)
 
     def change(self, **values: Any) -> None:
         """Update the reported state."""
-        self.state = msgspec.structs.replace(self.state, **values)
+        before, self.state = self.state, msgspec.structs.replace(self.state, **values)
+        if self.state.state != before.state:
+            self.changed()
 
     def made(self, bits: int, seconds: float, **values: Any) -> None:
         """Report a block with key."""

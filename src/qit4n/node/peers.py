@@ -1,17 +1,19 @@
 """Outgoing connections of a site's key manager (Kx): one to each other site it has something to say to."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
 import msgspec
 
+from qit4n.adapters import tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.errors import CertificateError, QitError
 from qit4n.network.model import Network
 from qit4n.node.tasks import first_of
-from qit4n.refpoints import Message, kx
+from qit4n.refpoints import Message, cx, kx
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +26,9 @@ FEW = 64  # so many wait before their bytes are counted: while a peer keeps up n
 
 
 async def connect(
-    host: str, port: int, credentials: Credentials, *, role: str, name: str, hello: Hello
+    host: str, port: int, credentials: Credentials, *, expected: tls.Identity, hello: Hello
 ) -> Frames[Message]:
-    """Open a TLS connection to the process that holds the certificate of ``role`` and ``name``.
+    """Open a TLS connection to the process that holds the certificate of ``expected``.
 
     Raises:
         OSError: nobody answers.
@@ -39,9 +41,9 @@ async def connect(
     except CertificateError:
         writer.transport.abort()
         raise
-    if (identity.role, identity.id) != (role, name):
+    if identity != expected:
         writer.close()
-        raise CertificateError(f"{host}:{port} is {identity.role} {identity.id}, expected {role} {name}")
+        raise CertificateError(f"{host}:{port} is {identity}, expected {expected}")
     frames: Frames[Message] = Frames(reader, writer, Message)
     frames.write(hello)
     return frames
@@ -66,23 +68,33 @@ class Peer:
         self._host = network.site(site).host
         self._port = network.key_manager_port(site)
         self._site = site
+        self._identity = tls.Identity(network.name, "site", site)
         self._credentials = credentials
         self._connected = connected
         self._disconnected = disconnected
-        self._queue: asyncio.Queue[kx.KxMessage] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: list[kx.KxMessage | cx.LinkState] = []
         self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._stirs = asyncio.Event()
         self.up = False
 
-    def send(self, message: kx.KxMessage) -> None:
+    def stir(self) -> None:
+        """The peer has shown that it is there: if there is no connection to it, try now."""
+        if not self.up:
+            self._stirs.set()
+
+    def send(self, message: kx.KxMessage | cx.LinkState) -> None:
         """Queue a message; when very many wait, or very much, it is dropped."""
-        if self._queue.full():
+        waiting = len(self._queue)
+        if waiting >= QUEUE_LIMIT:
             return
-        if self._queue.qsize() >= FEW:
+        if waiting >= FEW:
             size = OVERHEAD_BYTES + sum(len(one) for one in msgspec.structs.astuple(message) if isinstance(one, bytes))
             if self._waiting_bytes + size > QUEUE_BYTES:
                 return
             self._waiting_bytes += size
-        self._queue.put_nowait(message)
+        self._queue.append(message)
+        self._wake.set()
 
     async def run(self) -> None:
         """Keep the connection until cancelled."""
@@ -91,11 +103,14 @@ class Peer:
                 await self._serve()
             except (OSError, EOFError, TimeoutError, QitError) as error:
                 log.info("no way to site %s: %s", self._site, error or type(error).__name__)
-            await asyncio.sleep(RETRY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await self._stirs.wait()
+            self._stirs.clear()
 
     async def _serve(self) -> None:
         frames = await connect(
-            self._host, self._port, self._credentials, role="site", name=self._site, hello=Hello(purpose="kx")
+            self._host, self._port, self._credentials, expected=self._identity, hello=Hello(purpose="kx")
         )
         self.up = True
         self._connected(self._site)
@@ -103,7 +118,7 @@ class Peer:
             await first_of(self._watch(frames), self._pump(frames))
         finally:
             self.up = False
-            self._queue = asyncio.Queue(QUEUE_LIMIT)
+            self._queue = []
             self._waiting_bytes = 0
             self._disconnected(self._site)
             await frames.close()
@@ -115,9 +130,8 @@ class Peer:
 
     async def _pump(self, frames: Frames[Message]) -> None:
         while True:
-            messages = [await self._queue.get()]
-            while not self._queue.empty():
-                messages.append(self._queue.get_nowait())
-            self._waiting_bytes = 0
+            await self._wake.wait()
+            self._wake.clear()
+            messages, self._queue, self._waiting_bytes = self._queue, [], 0
             frames.write_all(messages)
             await frames.drain()

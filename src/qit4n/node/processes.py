@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import yaml
 
-from qit4n.errors import NotReadyError, UnknownNetworkError
+from qit4n.errors import NotReadyError, QitError, UnknownNetworkError
+from qit4n.network.generate import to_yaml
 from qit4n.network.model import Network
 
 NETWORK_FILE = "network.yaml"
+FILE_POLL_S = 0.5
 
 
 def state_root() -> Path:
@@ -58,6 +60,27 @@ def network_of(state: Path) -> Network:
         from qit4n.network.file import load  # noqa: PLC0415 - see above
 
         return load(str(file))
+
+
+def write_network(network: Network, state: Path) -> None:
+    """Put the file of a network into its state directory: whole or not at all."""
+    written = state / f"{NETWORK_FILE}.new"
+    written.write_text(to_yaml(network), encoding="utf-8")
+    written.replace(state / NETWORK_FILE)
+
+
+async def changed_network(state: Path, known: Network) -> Network:
+    """Wait until the file in a state directory says something else than ``known`` (``qit apply``)."""
+    seen = None
+    while True:
+        await asyncio.sleep(FILE_POLL_S)
+        with contextlib.suppress(OSError, QitError):
+            stamp = (state / NETWORK_FILE).stat().st_mtime_ns
+            if stamp != seen:
+                seen = stamp
+                found = network_of(state)
+                if found != known:
+                    return found
 
 
 def claim(state: Path) -> None:

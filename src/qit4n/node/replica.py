@@ -32,13 +32,13 @@ async def run(network: Network, site: str, state: Path, replica: int = 0) -> Non
     Credentials(state / "sites" / site)
     if replica:
         log.info("replica %d stands by", replica)
-    store = await _own(state, site)
+    store = await _own(state, network.name, site)
     if replica:
         log.info("replica %d serves", replica)
     await SiteProcess(network, site, state, store, replica).run()
 
 
-async def _own(state: Path, site: str) -> SealedStore:
+async def _own(state: Path, network: str, site: str) -> SealedStore:
     """Open the store in a thread, which gives up when this is cancelled."""
     given_up = threading.Event()
 
@@ -50,7 +50,7 @@ async def _own(state: Path, site: str) -> SealedStore:
         told = False
         while True:
             try:
-                return open_store(state, site, waiting)
+                return open_store(state, network, site, waiting)
             except StoreLostError as error:  # the database is away, or starts
                 if not told:
                     log.info("waiting for the store: %s", error)

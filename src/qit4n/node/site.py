@@ -6,36 +6,41 @@ import gc
 import itertools
 import logging
 import os
-import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qit4n.adapters import kmeserver, streamserver, tls
 from qit4n.adapters.credentials import Credentials
-from qit4n.adapters.device004 import Device004
-from qit4n.adapters.device014 import Device014
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.mark import Mark
+from qit4n.adapters.qrng import SiteEntropy
 from qit4n.adapters.sealedstore import SealedStore
 from qit4n.adapters.system import SystemClock, memory_bytes, system_entropy
-from qit4n.errors import CertificateError, ProtocolError, QitError, StoreError
+from qit4n.errors import CertificateError, EntropyError, ProtocolError, QitError, StoreError
 from qit4n.interfaces.doors import Doors
 from qit4n.keys.manager import KeyManager
-from qit4n.keys.step import Action, Answer, Control, Send, Step
+from qit4n.keys.step import Action, Answer, AnswerNeighbour, CallNeighbour, Control, Step
 from qit4n.keys.store import Write, position_of
-from qit4n.network.model import Link, Network
-from qit4n.node.devicemaster import DeviceMaster
-from qit4n.node.devices import Device
-from qit4n.node.deviceslave import DeviceSlave
+from qit4n.keys.supply.meter import Meter
+from qit4n.network.changes import behind, changes, needs_start
+from qit4n.network.model import Network
+from qit4n.node.drivers import ModuleDrivers
+from qit4n.node.interworking import Interworking
 from qit4n.node.journal import Journal
 from qit4n.node.listener import listening
 from qit4n.node.modules import ModuleDriver
-from qit4n.node.onetimekeys import load_keys
-from qit4n.node.peers import Peer, connect
-from qit4n.node.receiver import ReceiverDriver
+from qit4n.node.peers import Peer
+from qit4n.node.processes import changed_network
+from qit4n.node.sdnagent import SDNAgent
+from qit4n.node.sitecontrol import ControlledSite
+from qit4n.node.sitereport import link_reports, pool_reports, stream_reports
 from qit4n.node.tasks import first_of
-from qit4n.node.transmitter import TransmitterDriver
-from qit4n.refpoints import Message, ak, ck, kq1, kx
+from qit4n.node.tracing import tracing
+from qit4n.refpoints import Message, ak, ck, cx, interworking, kq1, kq2, kx
+
+if TYPE_CHECKING:
+    from qit4n.node.keyspans import KeySpans
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +49,8 @@ GC_THRESHOLD = (10_000, 20, 20)
 MARK_S = 1.0
 PRUNE_S = 2.0
 CHECK_S = 0.3
-DEVICES: dict[str, type[Device014] | type[Device004]] = {"etsi-014": Device014, "etsi-004": Device004}
 OLD_COPY = "the key store was an old copy of itself; key in it that may have been used was given up"
-REPORT_S = 0.25
-RETRY_S = 0.2
+NEEDS_RANDOMNESS = (ak.GetKeys, ak.OpenStream, ak.GetChunk)
 
 
 class SiteProcess:
@@ -62,27 +65,47 @@ class SiteProcess:
         self._clock = SystemClock()
         self._started_at = self._clock.now()
         self._credentials = Credentials(self._directory)
+        self._interworking = Interworking(
+            network, site, self._directory, self._credentials, asked=self._foreign, called=self._called
+        )
         self._mark = Mark(self._directory / "store.mark")
         self._store = store
+        self._entropy = SiteEntropy(network.site(site).qrng)
+        store.draw_from(self._entropy.sealing)
+        self._starved: EntropyError | None = None
         self._replica = replica
         self._journal = Journal(self._store, self._perform, self._store_failed, self._committed)
         self._damage = ""
-        self._table = ck.RelayTable(version=0, pools=())
         self._manager = self._load()
         self._requests: dict[int, Callable[[ak.Reply], None]] = {}
         self._numbers = itertools.count()
-        others = [other.id for other in network.sites if other.id != site]
-        self._peers = {
-            other: Peer(network, other, self._credentials, self._connected, self._disconnected) for other in others
-        }
+        self._meter = Meter(site, self._clock.now)
+        self._spans: KeySpans | None = None
+        self._doors = Doors(network, self._entropy.spare)
+        self._peers: dict[str, Peer] = {}
         self._modules: dict[str, ModuleDriver] = {}
+        self._control = ControlledSite(
+            network, site, self._credentials, self._peers, self._site_report, self._obey, self._cut
+        )
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._agent = SDNAgent(network, self._credentials, self._observed, self._switch_link)
+        self._drivers = ModuleDrivers(
+            network, site, state, self._credentials, store, self._journal, self._entropy, self._deliver
+        )
 
     def _load(self) -> KeyManager:
-        manager = KeyManager(self._network, self._site, system_entropy, self._store, witnessed=self._mark.read())
+        manager = KeyManager(
+            self._network,
+            self._site,
+            self._entropy,
+            self._store,
+            witnessed=self._mark.read(),
+            identifiers=system_entropy,
+        )
         for record in sorted(self._store.damaged):
-            log.error("a record of the key store failed authentication and is left out: %s %s", *record)
-        if self._store.damaged:
-            self._damage = f"{len(self._store.damaged)} records of the key store are damaged and left out"
+            log.error("a record of the key store failed authentication, is left out and erased: %s %s", *record)
+        lost = len(self._store.damaged)
+        self._damage = f"{lost} records of the key store were damaged, and are left out and erased" if lost else ""
         return manager
 
     async def run(self) -> None:
@@ -91,20 +114,21 @@ class SiteProcess:
         gc.freeze()  # what was loaded stays: it need not be looked through again and again
         gc.set_threshold(*GC_THRESHOLD)
         host, site = self._network.site(self._site).host, self._site
-        self._modules = self._drivers()
         kme = await kmeserver.serve(
             host,
             self._network.kme_port(site),
             self._credentials,
             self.ask,
-            Doors(self._network, system_entropy),
+            self._doors,
         )
         try:
             port = self._network.key_manager_port(site)
             streams = (host, self._network.key_stream_port(site), self._credentials, self.ask)
             async with (
+                self._tracing(),
                 streamserver.serving(*streams, network=self._network.name),
                 listening(host, port, self._credentials, self._serve, who=f"site {site}"),
+                self._interworking.running(),
             ):
                 await first_of(
                     self._journal.run(),
@@ -113,35 +137,91 @@ class SiteProcess:
                     self._keep_mark(),
                     self._keep_trail(),
                     self._keep_store(),
-                    self._report_for_ever(),
-                    *(peer.run() for peer in self._peers.values()),
-                    *(module.run() for module in self._modules.values()),
+                    self._agent.run(host, self._network.control_agent_port(site)),
+                    self._control.run(),
+                    self._drive(),
                 )
         finally:
             await kme.close()
+            self._entropy.close()
             self._journal.close()
             self._mark.close()
             self._store.close()
 
-    def _drivers(self) -> dict[str, ModuleDriver]:
-        return {link.id: self._driver(link) for link in self._network.links_of(self._site)}
+    @contextlib.asynccontextmanager
+    async def _tracing(self) -> AsyncIterator[None]:
+        """Spans of keys' ways go to a receiver, if one is named."""
+        async with tracing(self._network, self._site, self._clock.now) as self._spans:
+            yield
 
-    def _driver(self, link: Link) -> ModuleDriver:
-        first, far = link.ends[0] == self._site, link.ends[link.ends[0] == self._site]
-        device = self._network.device_of(link)
-        if device is not None:
-            kind = DEVICES[device.interface]
-            own: Device = kind(device.ends[self._site], device.ends[far].sae, self._state)
-            with_device = (self._network, link, own, self._deliver, self._site)
-            return DeviceMaster(*with_device, self._credentials) if first else DeviceSlave(*with_device)
-        keys = load_keys(self._store, link.id, self._directory / "psk" / f"{link.id}.key")
-        emulated = (self._network, link, keys, self._journal, self._deliver)
-        return TransmitterDriver(*emulated, self._credentials) if first else ReceiverDriver(*emulated)
+    async def _drive(self) -> None:
+        """Run the ways to other sites and the modules; take changed files, or end if one needs a new start."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._begin(group, self._network)
+                await self._follow_file(group)
+                for task in self._running.values():
+                    task.cancel()
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several
+
+    async def _follow_file(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            before = self._network
+            changed = await changed_network(self._state, before)
+            if needs_start(before, changed, self._site):
+                log.info("this site needs a new start for the changed network file")
+                return
+            self._end(changed)
+            self._input(lambda: self._manager.adopt(changed, self._clock.now()))  # noqa: B023 - called at once
+            self._network = changed
+            self._doors.adopt(changed)
+            self._begin(group, changed)
+            self._agent.adopt(changed)
+            log.info("the network file has changed: %s", "; ".join(changes(before, changed).lines()))
+
+    def _begin(self, group: asyncio.TaskGroup, network: Network) -> None:
+        """Begin what a file has and does not run yet."""
+        for other in [one.id for one in network.sites if one.id not in {self._site, *self._peers}]:
+            self._peers[other] = Peer(network, other, self._credentials, self._connected, self._disconnected)
+            self._running[f"site {other}"] = group.create_task(self._peers[other].run())
+        for link in network.links_of(self._site):
+            if link.id not in self._modules:
+                self._modules[link.id] = self._drivers.driver(network, link)
+                self._modules[link.id].changed = self._agent.look
+                self._running[f"link {link.id}"] = group.create_task(self._modules[link.id].run())
+
+    def _end(self, changed: Network) -> None:
+        """End what a changed file does not have any more, or has otherwise."""
+        sites = {site.id for site in changed.sites}
+        links = {link.id: (link, behind(changed, link)) for link in changed.links_of(self._site)}
+        for other in set(self._peers) - sites:
+            del self._peers[other]
+            self._running.pop(f"site {other}").cancel()
+        for name, module in tuple(self._modules.items()):
+            if links.get(name) != (module.link, behind(self._network, module.link)):
+                del self._modules[name]
+                self._running.pop(f"link {name}").cancel()
 
     # inputs of the key manager
 
     def _submit(self, step: Step) -> None:
         self._journal.submit(step)
+
+    def _input(self, make: Callable[[], Step]) -> None:
+        """Give the key manager an input. If nothing can be drawn in the midst of it, the process ends and starts anew.
+
+        At worst bits are wasted: what is in memory may not be what the steps before it left, what is on the disk is.
+        """
+        if self._starved is not None:
+            return
+        self._manager.pools.resting = bool(self._entropy.lacking)
+        try:
+            step = make()
+        except EntropyError as error:
+            self._starved = error
+            raise
+        self._submit(step)
 
     def _connected(self, peer: str) -> None:
         self._submit(self._manager.connected(peer, self._clock.now()))
@@ -157,15 +237,38 @@ class SiteProcess:
 
     def ask(self, request: ak.Request, reply: Callable[[ak.Reply], None]) -> None:
         """Ak: ask the key manager; ``reply`` is called once, when the answer is durable."""
-        number = next(self._numbers)
-        step = self._manager.request(number, request, self._clock.now())
-        self._requests[number] = reply  # only now: if the key manager raised, nobody would ever answer
-        self._submit(step)
+        lacking = self._entropy.lacking
+        if lacking and isinstance(request, NEEDS_RANDOMNESS):
+            reply(ak.Refused(reason="not-ready", text=f"this site makes no new key, {lacking}"))
+            return
+        number, reply = next(self._numbers), self._meter.around(request, reply)
+        if self._spans is not None:
+            reply = self._spans.around(request, reply)
+        refused = self._agent.asked(request, self._clock.now())
+        if refused is not None:
+            reply(refused)
+            return
+        reply = self._agent.around(request, reply)
+
+        def asked() -> Step:
+            step = self._manager.request(number, request, self._clock.now())
+            self._requests[number] = reply  # only now: if the key manager raised, nobody would ever answer
+            return step
+
+        self._input(asked)
+
+    def _foreign(self, number: int, neighbour: str, request: interworking.Request) -> None:
+        self._input(lambda: self._manager.foreign(number, neighbour, request, self._clock.now()))
+
+    def _called(self, call: int, outcome: interworking.Outcome) -> None:
+        self._input(lambda: self._manager.called(call, outcome, self._clock.now()))
 
     async def _timer(self) -> None:
         while True:
             await asyncio.sleep(TIMER_S)
-            self._submit(self._manager.timer(self._clock.now()))
+            if self._starved is not None:
+                raise self._starved
+            self._input(lambda: self._manager.timer(self._clock.now()))
 
     async def _keep_store(self) -> None:
         """End this process when another one owns the store."""
@@ -195,11 +298,10 @@ class SiteProcess:
 
     async def _serve(self, identity: tls.Identity, hello: Hello, frames: Frames[Message]) -> None:
         if (identity.network, identity.role) != (self._network.name, "site") or identity.id not in self._peers:
-            raise CertificateError(
-                f"{identity.role} {identity.id} of network {identity.network} may not connect to site {self._site}"
-            )
+            raise CertificateError(f"{identity} may not connect to site {self._site}")
         if hello.purpose == "kx":
-            await self._serve_peer(identity.id, frames.retype(kx.KxMessage))
+            self._peers[identity.id].stir()
+            await self._serve_peer(identity.id, frames.retype(kx.KxMessage | cx.LinkState))
         elif hello.link in self._modules:
             await self._modules[hello.link].accept(identity.id, hello.purpose, hello.session, frames)
         else:
@@ -208,73 +310,71 @@ class SiteProcess:
     async def _serve_peer(self, peer: str, frames: Frames[Message]) -> None:
         while True:
             message = await frames.receive()
+            if isinstance(message, cx.LinkState):
+                self._control.hear(peer, message)
+                continue
+            if self._spans is not None:
+                self._spans.received(peer, message)
             try:
-                self._submit(self._manager.receive(peer, message, self._clock.now()))  # type: ignore[arg-type]
+                self._input(lambda: self._manager.receive(peer, message, self._clock.now()))  # type: ignore[arg-type]  # noqa: B023
             except QitError as error:
                 log.warning("%s of site %s refused: %s", type(message).__name__, peer, error)
 
     # actions of the key manager
 
     def _perform(self, action: Action) -> None:
-        match action:
-            case Send(site, message) if site in self._peers:
-                self._peers[site].send(message)
-            case Send(site, message):
-                log.warning("no site %s to send a %s to", site, type(message).__name__)
-            case Answer(number, reply):
-                tell = self._requests.pop(number, None)
-                if tell is not None:
-                    tell(reply)
-            case Control(order):
-                self._modules[order.link].control(order)
+        if isinstance(action, Answer):
+            tell = self._requests.pop(action.request, None)
+            if tell is not None:
+                tell(action.reply)
+        elif isinstance(action, AnswerNeighbour):
+            self._interworking.answer(action)
+        elif isinstance(action, CallNeighbour):
+            self._interworking.call(action)
+        elif isinstance(action, Control):
+            if action.order.link in self._modules and action.order.link not in self._agent.disabled:
+                self._modules[action.order.link].control(action.order)
+        elif action.site in self._peers:
+            self._peers[action.site].send(action.message)
+            if self._spans is not None:
+                self._spans.sent(action.site, action.message)
+        else:
+            log.warning("no site %s to send a %s to", action.site, type(action.message).__name__)
 
     def _store_failed(self, error: StoreError) -> None:
         """Nothing that was not written was said; start again from what is on the disk."""
         self._manager = self._load()
-        self._submit(self._manager.order(self._table, self._clock.now()))
+        self._submit(self._manager.order(self._control.table, self._clock.now()))
         for site, peer in self._peers.items():
             if peer.up:
                 self._connected(site)
         refused = ak.Refused(reason="not-ready", text=f"the key store of this site does not take writes: {error}")
         waiting, self._requests = self._requests, {}
+        self._interworking.forget()
         for tell in waiting.values():  # last: who is told may ask again at once, and asks the new key manager
             tell(refused)
 
-    # Ck
+    # the SDN agent
 
-    async def _report_for_ever(self) -> None:
-        while True:
-            try:
-                await self._report()
-            except (OSError, EOFError, TimeoutError, QitError) as error:
-                log.info("no way to the controller: %s", error or type(error).__name__)
-            await asyncio.sleep(RETRY_S)
+    def _observed(self) -> tuple[ck.SiteReport, ck.RelayTable, float]:
+        return self._site_report(), self._control.table, self._clock.now()
 
-    async def _report(self) -> None:
-        frames = await connect(
-            self._network.controller_host,
-            self._network.controller_port(),
-            self._credentials,
-            role="controller",
-            name=self._network.name,
-            hello=Hello(purpose="ck"),
-        )
-        try:
-            await first_of(self._send_reports(frames), self._take_tables(frames.retype(ck.RelayTable)))
-        finally:
-            await frames.close()
+    def _switch_link(self, link: str, on: bool) -> None:
+        """A link that is switched off rests, if its transmitter is here; switched on, it runs until stock is full."""
+        if link in self._modules:
+            self._modules[link].control(kq2.RunModule(link=link, run=on))
 
-    async def _send_reports(self, frames: Frames[Message]) -> None:
-        while True:
-            await frames.send(self._site_report())
-            await asyncio.sleep(REPORT_S)
+    # Ck, Cx
 
-    async def _take_tables(self, frames: Frames[Message]) -> None:
-        while True:
-            table = await frames.receive()
-            if isinstance(table, ck.RelayTable):
-                self._table = table
-                self._submit(self._manager.order(table, self._clock.now()))
+    def _obey(self, table: ck.RelayTable) -> None:
+        """Follow a table."""
+        self._drivers.schedule(table.switches)
+        self._input(lambda: self._manager.order(table, self._clock.now()))
+
+    def _cut(self, links: Iterable[str]) -> None:
+        """These links of the whole network are cut, and no others."""
+        for link, module in self._modules.items():
+            module.cut_fibre(cut=link in links)
 
     def _site_report(self) -> ck.SiteReport:
         manager = self._manager
@@ -283,42 +383,17 @@ class SiteProcess:
             pid=os.getpid(),
             replica=self._replica,
             standbys=self._store.standbys,
+            supply=self._meter.reports(),
+            cut_links=tuple(link for link, module in self._modules.items() if module.is_cut),
             started_at=self._started_at,
             memory_bytes=memory_bytes(),
-            links=tuple(
-                ck.LinkReport(
-                    link=stock.link,
-                    peer=stock.peer,
-                    sendable_bits=8 * stock.send.available_bytes,
-                    receivable_bits=8 * stock.receive.available_bytes,
-                    module=self._modules[stock.link].state,
-                    account=stock.account,
-                )
-                for stock in manager.kma.stocks.values()
-            ),
-            pools=tuple(
-                ck.PoolReport(
-                    peer=pool.peer,
-                    trust=pool.trust,
-                    ready_bits=8 * pool.ready.available_bytes if manager.agrees_with(pool.peer) else 0,
-                    target_bits=8 * pool.target_bytes,
-                    relayed_bits=8 * pool.relayed_bytes,
-                    supplied_bits=8 * pool.supplied_bytes,
-                    last_refusal=pool.last_refusal,
-                )
-                for pool in manager.pools.outgoing.values()
-            ),
-            streams=tuple(
-                ck.StreamReport(
-                    stream=str(uuid.UUID(bytes=stream.id)),
-                    applications=stream.applications,
-                    open=tuple(sorted(stream.open)),
-                    chunk_bytes=stream.qos.key_chunk_size,
-                    chunks=stream.number,
-                )
-                for stream in manager.streams.led
-            ),
+            follows=(self._control.table.epoch, self._control.table.version),
+            links=link_reports(manager, self._modules),
+            pools=pool_reports(manager),
+            streams=stream_reports(manager),
+            neighbours=manager.gateway.reports(),
             unclaimed_keys=manager.ksa.held.unclaimed_keys,
             relayed_bits_for_others=8 * manager.relay.forwarded_bytes,
+            entropy=self._entropy.report(),
             fault=str(self._journal.failure or self._damage or (OLD_COPY if manager.is_old_copy else "")),
         )

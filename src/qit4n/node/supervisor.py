@@ -12,8 +12,9 @@ from qit4n.adapters.postgresserver import PostgresServer
 from qit4n.adapters.stores import share, shared_in
 from qit4n.errors import AddressInUseError, QitError, StoreError
 from qit4n.network.model import Network
-from qit4n.node import spare
-from qit4n.node.controller import ask_status
+from qit4n.node.nursery import Nursery, Process
+from qit4n.node.processes import changed_network, network_of
+from qit4n.node.questions import ask_status
 from qit4n.refpoints import mc
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ LONGEST_PAUSE_S = 5.0
 STEADY_S = 1.0
 STOP_LIMIT_S = 5.0
 POLL_S = 0.15
-FIRST_SPARE_S = 5.0
-SPARE_S = 1.0
+DRAIN_S = 1.0
+DRAIN_LIMIT_S = 20.0
 
 
 @dataclass
@@ -34,41 +35,45 @@ class Child:
     name: str
     arguments: tuple[str, ...]
     log_file: Path
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     restarts: int = 0
     fatal: str = ""
+    planned: bool = False
     pause_s: float = field(default=FIRST_PAUSE_S)
 
-    async def start(self, ready: asyncio.subprocess.Process | None = None) -> None:
-        """Start it, in a ``ready`` spare process if there is one.
+    async def start(self, nursery: Nursery) -> None:
+        """Start it.
 
         Its standard input stays open as long as this process lives: when that ends, it stops.
         """
-        if ready is not None and spare.become(ready, self.arguments, self.log_file):
-            self.process = ready
-            return
-        with self.log_file.open("ab") as output:
-            self.process = await asyncio.create_subprocess_exec(
-                *spare.COMMAND,
-                *self.arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self.process = await nursery.start(self.arguments, self.log_file)
 
-    async def watch(self, told: Callable[[str], None], take: Callable[[], asyncio.subprocess.Process | None]) -> None:
-        """Restart it whenever it ends, with growing pauses while it does not hold; ``take`` gives the spare."""
+    async def watch(self, told: Callable[[str], None], nursery: Nursery) -> None:
+        """Restart it whenever it ends.
+
+        With growing pauses while it does not hold, but not if it was killed: that says nothing of the next start.
+        """
         loop = asyncio.get_running_loop()
         while self.process is not None:
             started = loop.time()
             code = await self.process.wait()
-            self.pause_s = FIRST_PAUSE_S if loop.time() - started > STEADY_S else min(2 * self.pause_s, LONGEST_PAUSE_S)
+            held = loop.time() - started > STEADY_S or code == -signal.SIGKILL
+            self.pause_s = FIRST_PAUSE_S if held else min(2 * self.pause_s, LONGEST_PAUSE_S)
+            if self.planned:
+                self.planned = False
+                await self.start(nursery)
+                continue
             self.fatal = self._last_line() if code > 0 else ""
             told(f"{self.name} ended ({_reason(code)}){': ' + self.fatal if self.fatal else ''}; restarting it")
             await asyncio.sleep(self.pause_s)
             self.restarts += 1
-            await self.start(take())
+            await self.start(nursery)
+
+    def renew(self) -> None:
+        """End it, so that it starts anew with a changed file."""
+        if self.process is not None and self.process.returncode is None:
+            self.planned = True
+            self.process.terminate()
 
     def _last_line(self) -> str:
         with contextlib.suppress(OSError):
@@ -124,51 +129,77 @@ class Supervisor:
         self._server = PostgresServer(private) if shared and postgres is None else None
         if shared:
             share(state, self._server.conninfo if self._server else str(postgres))
-        self._spare: asyncio.subprocess.Process | None = None
-        names = [("controller", ("controller",)), *_sites(network, replicas, shared=shared)]
+        self._nursery = Nursery()
+        self._replicas, self._shared = replicas, shared
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        names = [("controller", ("controller",)), *_sites(network, replicas, shared=shared), ("manager", ("manager",))]
         logs = state / "logs"
         logs.mkdir(exist_ok=True)
-        self.children = [
-            Child(name, (*arguments, "--state", str(state), "--supervised"), logs / f"{name.replace(' ', '-')}.log")
-            for name, arguments in names
-        ]
+        self.children = [self._child(name, arguments) for name, arguments in names]
+
+    def _child(self, name: str, arguments: tuple[str, ...]) -> Child:
+        arguments = (*arguments, "--state", str(self._state), "--supervised")
+        return Child(name, arguments, self._state / "logs" / f"{name.replace(' ', '-')}.log")
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start all; stop all at the end."""
         watches: list[asyncio.Task[None]] = []
         try:
+            await self._nursery.begin()
             await self._check_ports()
             if self._server is not None:
                 await asyncio.to_thread(self._server.start)
                 watches.append(asyncio.create_task(self._watch_server(self._server)))
             for child in self.children:
-                await child.start()
-                watches.append(asyncio.create_task(child.watch(self._told, self._take_spare)))
-            watches.append(asyncio.create_task(self._keep_spare()))
+                await self._begin(child)
+            watches.append(asyncio.create_task(self._follow_file()))
             yield
         finally:
+            watches += self._watches.values()
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
             await asyncio.gather(*(child.stop() for child in self.children))
-            if self._spare is not None and self._spare.returncode is None:
-                self._spare.kill()
-                await self._spare.wait()
+            await self._nursery.end()
             if self._server is not None:
                 await asyncio.to_thread(self._server.stop)
 
-    async def _keep_spare(self) -> None:
-        """Have a spare process; not while others start, which need the processor more."""
-        await asyncio.sleep(FIRST_SPARE_S)
-        while True:
-            if self._spare is None or self._spare.returncode is not None:
-                self._spare = await spare.begin()
-            await asyncio.sleep(SPARE_S)
+    async def _begin(self, child: Child) -> None:
+        await child.start(self._nursery)
+        self._watches[child.name] = asyncio.create_task(child.watch(self._told, self._nursery))
 
-    def _take_spare(self) -> asyncio.subprocess.Process | None:
-        taken, self._spare = self._spare, None
-        return taken
+    async def _follow_file(self) -> None:
+        """When the network file changes (``qit apply``): start what is new, stop what is gone."""
+        known = network_of(self._state)
+        while True:
+            known = self._network = await changed_network(self._state, known)
+            self._told("the network file has changed")
+            wanted = dict(_sites(self._network, self._replicas, shared=self._shared))
+            present = {child.name: child for child in self.children}
+            for name in wanted.keys() - present.keys():
+                self.children.append(self._child(name, wanted[name]))
+                await self._begin(self.children[-1])
+                self._told(f"{name} is started")
+            for name in ("controller", "manager"):  # sites go on with their last orders meanwhile
+                present.pop(name).renew()
+            gone = [child for name, child in present.items() if name not in wanted]
+            if gone:
+                await self._controller_back()
+            for child in gone:
+                self.children.remove(child)
+                self._watches.pop(child.name).cancel()
+                await child.stop()
+                self._told(f"{child.name} is stopped")
+
+    async def _controller_back(self) -> None:
+        """Wait until nobody is told any more to go over a site that will be stopped, or a while."""
+        wanted = {site.id for site in self._network.sites}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_LIMIT_S):
+                while (now := await self.status()) is None or {one.site for one in now.sites} != wanted:  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+                await asyncio.sleep(DRAIN_S)  # orders reach the sites, relays under way end
 
     async def _watch_server(self, server: PostgresServer) -> None:
         """Restart the private PostgreSQL server when it ends, with growing pauses while it does not start."""
@@ -186,12 +217,17 @@ class Supervisor:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _check_ports(self) -> None:
-        wanted = [("the controller", self._network.controller_host, self._network.controller_port())]
+        host = self._network.controller_host
+        wanted = [("the controller", host, self._network.controller_port())]
+        wanted.append(("the manager", host, self._network.manager_port()))
         for site in self._network.sites:
             wanted.append((f"site {site.id}", site.host, self._network.key_manager_port(site.id)))
             wanted.append((f"the KME of site {site.id}", site.host, self._network.kme_port(site.id)))
             streams = self._network.key_stream_port(site.id)
             wanted.append((f"the server of key streams of site {site.id}", site.host, streams))
+            if self._network.neighbours_of(site.id):
+                other = self._network.interworking_port(site.id)
+                wanted.append((f"the server of site {site.id} for other networks", site.host, other))
         for who, host, port in wanted:
             try:
                 server = await asyncio.start_server(lambda *_: None, host, port)

@@ -81,7 +81,7 @@ def trojan_horse_phase_error(error_rate: float, single_photon_yield: float, leak
     """
     imbalance = -math.expm1(-leaked_photons) / 2.0 + math.exp(-leaked_photons) * math.sin(leaked_photons / 2.0) ** 2
     seen = imbalance / single_photon_yield
-    if seen >= 0.5:  # noqa: PLR2004 - all that was detected may have been chosen by her
+    if seen >= 0.5:
         return 0.5
     e, rest = error_rate, seen * (1.0 - seen)
     return min(0.5, e + 4.0 * rest * (1.0 - 2.0 * e) + 4.0 * (1.0 - 2.0 * seen) * math.sqrt(rest * e * (1.0 - e)))

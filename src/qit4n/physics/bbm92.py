@@ -12,10 +12,10 @@ does not depend on the bases needs no decoys (Koashi and Preskill, PRL 90, 05790
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qit4n.physics.decoy_bb84 import Prediction
-from qit4n.physics.finite_key import Counts, FiniteKey, Proof
+from qit4n.physics.finite_key import BasisCounts, Counts, FiniteKey, Proof
 from qit4n.physics.rates import binary_entropy
 from qit4n.units import transmittance
 
@@ -41,6 +41,7 @@ class BBM92:
         losses_db: from the source to the detectors of either receiver. 0 dB is a source at that end.
         detector_efficiency: clicks per photon at a detector.
         dark_count_probability: per detector and gate.
+        stray_probability: more of the same at the second receiver, of light that is not the source's.
         misalignment: chance that a pair of which both photons are detected gives different bits, bases equal.
         key_basis_probability: how often each end chooses the key basis.
     """
@@ -52,6 +53,7 @@ class BBM92:
     dark_count_probability: float
     misalignment: float
     key_basis_probability: float
+    stray_probability: float = 0.0
 
     @property
     def transmittances(self) -> tuple[float, float]:
@@ -60,14 +62,36 @@ class BBM92:
         return one, other
 
     @property
-    def background(self) -> float:
-        """Y0: chance per gate that a receiver clicks in the dark."""
-        return self.dark_count_probability * (2.0 - self.dark_count_probability)
+    def far_dark_count_probability(self) -> float:
+        """Per detector and gate of the second receiver, stray light with it."""
+        return 1.0 - (1.0 - self.dark_count_probability) * (1.0 - self.stray_probability)
 
-    kinds = 1
+    @property
+    def backgrounds(self) -> tuple[float, float]:
+        """Y0: chance per gate that either receiver clicks in the dark."""
+        near, far = self.dark_count_probability, self.far_dark_count_probability
+        return near * (2.0 - near), far * (2.0 - far)
+
+    @property
+    def channel_loss_db(self) -> float:
+        """From the source, which stands at the first receiver, to the second receiver's input."""
+        near, far = self.losses_db
+        return far - near
+
+    def through(self, channel_loss_db: float) -> "BBM92":
+        """The same modules with another loss between them; the source stands at the first."""
+        near, _ = self.losses_db
+        return replace(self, losses_db=(near, channel_loss_db + near))
+
+    kinds = receiver_kinds = 1
+    qber_of = "either basis"
     dead_gates = 0
     afterpulse_probability = 0.0
     release_probability = 1.0
+
+    def key_error_rate(self, test: BasisCounts) -> float:
+        """What is to be expected in the key basis, before it is corrected: what the test basis shows."""
+        return test.error_rate
 
     def key_length(
         self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
@@ -99,12 +123,12 @@ class BBM92:
 
 def gain(link: BBM92) -> float:
     """Q: probability that a pulse makes both receivers click (equation 9, without its cancellation at small Q)."""
-    mean, dark = link.pairs_per_pulse / 2.0, link.background
+    mean, darks = link.pairs_per_pulse / 2.0, link.backgrounds
     one, other = (mean * eta for eta in link.transmittances)
     either, both = _together(link)
-    clicks = [(dark + 2.0 * x + x * x) / (1.0 + x) ** 2 for x in (one, other)]
-    silence = (1.0 - dark) / (either * (1.0 + one) * (1.0 + other))
-    return clicks[0] * clicks[1] + silence**2 * both * (2.0 * either + both)
+    clicks = [(dark + 2.0 * x + x * x) / (1.0 + x) ** 2 for dark, x in zip(darks, (one, other), strict=True)]
+    silence = (1.0 - darks[0]) * (1.0 - darks[1]) / (either * (1.0 + one) * (1.0 + other)) ** 2
+    return clicks[0] * clicks[1] + silence * both * (2.0 * either + both)
 
 
 def error_gain(link: BBM92) -> float:

@@ -8,10 +8,10 @@ afterpulses, at click rates that fill hundreds of traps): a Monte Carlo of the m
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qit4n.physics import rates
-from qit4n.physics.detectors import Duty, duty
+from qit4n.physics.detectors import Duty, duty, whole_gates
 from qit4n.physics.finite_key import BasisCounts, Counts, FiniteKey, Intensities, Proof, finite_key
 from qit4n.units import transmittance
 
@@ -52,10 +52,21 @@ class DecoyBB84:
         """Chance that a photon at the transmitter's output would be detected."""
         return transmittance(self.channel_loss_db + self.receiver_loss_db) * self.detector_efficiency
 
+    receiver_kinds = 1
+    qber_of = "either basis"
+
     @property
     def kinds(self) -> int:
         """Number of intensities."""
         return len(self.source.means)
+
+    def through(self, channel_loss_db: float) -> "DecoyBB84":
+        """The same modules with another loss between them."""
+        return replace(self, channel_loss_db=channel_loss_db)
+
+    def key_error_rate(self, test: BasisCounts) -> float:
+        """What is to be expected in the key basis, before it is corrected: what the test basis shows."""
+        return test.error_rate
 
     def key_length(
         self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
@@ -72,7 +83,7 @@ class DecoyBB84:
     @property
     def dead_gates(self) -> int:
         """Gates lost after a click."""
-        return math.ceil(self.dead_time_s * self.pulse_rate_hz - 1e-9)
+        return whole_gates(self.dead_time_s, self.pulse_rate_hz)
 
     @property
     def release_probability(self) -> float:

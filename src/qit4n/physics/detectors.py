@@ -9,6 +9,7 @@ Traps outlive later clicks, so clicks alone are no renewal process; clicks toget
 are a Markov chain, solved here as one: no mean-field guess enters.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,11 @@ class Duty:
 
     live: float
     release: float
+
+
+def whole_gates(seconds: float, gates_per_s: float) -> int:
+    """Gates that a dead time covers."""
+    return math.ceil(seconds * gates_per_s - 1e-9)
 
 
 def duty(

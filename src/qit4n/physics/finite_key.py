@@ -192,7 +192,7 @@ def finite_key(
         - math.log2(2.0 / epsilon_correctness)
         - proof.secrecy_cost(epsilon_secrecy)
     )
-    usable = single > 0.0 and phase < 0.5  # noqa: PLR2004 - a phase error of one half is no correlation
+    usable = single > 0.0 and phase < 0.5
     return FiniteKey(
         proof=proof,
         length_bits=max(0, math.floor(length)) if usable else 0,
@@ -256,18 +256,18 @@ def _phase_error_upper(counts: Counts, source: Intensities, single_key: float, e
     if single_test <= 0.0 or single_key <= 0.0:
         return 0.5
     rate = _single_errors_upper(counts.test, source, epsilon) / single_test
-    if rate >= 0.5:  # noqa: PLR2004
+    if rate >= 0.5:
         return 0.5
-    return min(0.5, rate + _sampling_deviation(epsilon, rate, single_key, single_test))
+    return min(0.5, rate + sampling_deviation(epsilon, rate, single_key, single_test))
 
 
-def _sampling_deviation(epsilon: float, rate: float, unseen: float, seen: float) -> float:
+def sampling_deviation(epsilon: float, rate: float, unseen: float, seen: float) -> float:
     """gamma: how much the error rate of ``unseen`` may exceed that of ``seen`` (random sampling, Fung et al. 2010).
 
     A rate of zero is taken as one error, since the expression tends to zero there.
     """
     rate = max(rate, 1.0 / seen)
-    if rate >= 0.5:  # noqa: PLR2004
+    if rate >= 0.5:
         return 0.5
     spread = (unseen + seen) * (1.0 - rate) * rate / (unseen * seen * math.log(2.0))
     inside = (unseen + seen) / (unseen * seen * (1.0 - rate) * rate * epsilon**2)

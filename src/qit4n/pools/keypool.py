@@ -137,15 +137,17 @@ class KeyPool:
         return self._leave(spans)
 
     def _leave(self, spans: list[tuple[str, int, int]]) -> Cut:
-        material = b"".join(self._slabs[slab][offset : offset + length] for slab, offset, length in spans)
+        pieces = [self._slabs[slab][offset : offset + length] for slab, offset, length in spans]
         for slab, offset, length in spans:
             self._available -= offset + length - self._heads[slab]
             self._heads[slab] = offset + length
-        return Cut(material=material, spans=tuple(spans))
+        return Cut(material=pieces[0] if len(pieces) == 1 else b"".join(pieces), spans=tuple(spans))
 
     def spent(self, cut: Cut) -> tuple[str, ...]:
         """Slabs of ``cut`` that are used up; they are forgotten here, so that the store can erase them."""
-        used_up = [slab for slab, _, _ in cut.spans if self._heads.get(slab) == len(self._slabs.get(slab, b""))]
-        for slab in used_up:
-            self.remove(slab)
-        return tuple(dict.fromkeys(used_up))
+        used_up: list[str] = []
+        for slab, _, _ in cut.spans:
+            if slab in self._slabs and self._heads[slab] == len(self._slabs[slab]):
+                self.remove(slab)
+                used_up.append(slab)
+        return tuple(used_up)

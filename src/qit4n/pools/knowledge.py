@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 
-class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
+class Knowledge(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """Over which ``paths`` the shares of a key went, and how many of them make the key.
 
     The two ends always know the key. A share is counted as known to every site between the ends of its path, in every

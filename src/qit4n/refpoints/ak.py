@@ -41,7 +41,7 @@ class SupplyStatus(Message, frozen=True, kw_only=True):
     crypto_period_s: float = 0.0
 
 
-class GetKeys(Message, frozen=True, kw_only=True):
+class GetKeys(Message, frozen=True, kw_only=True, cache_hash=True):
     """``master`` asks for ``number`` fresh keys of ``size`` bits, to be shared with ``slaves``.
 
     ``size`` 0 means the default size. ``slaves`` holds at least the slave of the 014 path. Fewer than
@@ -202,6 +202,7 @@ Request = KeyRequest | StreamRequest
 Reply = SupplyStatus | SuppliedKeys | Refused | StreamReply
 
 BATCH_BYTES = 12
+ID_BYTES = 16
 _PLACES = tuple(place.to_bytes(4) for place in range(4096))
 
 
@@ -216,6 +217,11 @@ def new_batch(entropy: Entropy) -> bytes:
 def key_ids(batch: bytes, number: int) -> bytes:
     """The ids of the first ``number`` keys of a batch (at most 4096), 16 bytes each."""
     return batch + batch.join(_PLACES[:number])
+
+
+def split_ids(joined: bytes) -> tuple[bytes, ...]:
+    """Key ids that were written one after another."""
+    return tuple(joined[at : at + ID_BYTES] for at in range(0, len(joined), ID_BYTES))
 
 
 def place_of(key_id: bytes) -> tuple[bytes, int]:

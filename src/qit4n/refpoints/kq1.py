@@ -91,6 +91,9 @@ class LinkAccount(Message, frozen=True, kw_only=True):
     epsilon_authentication: float = 0.0
     device_blocks: int = 0
     device_bits: int = 0
+    errors_key_basis: int = 0
+    test_bits: int = 0
+    errors_test_basis: int = 0
     last: SecurityAccount | DeviceAccount | None = None
 
     @property

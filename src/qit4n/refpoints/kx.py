@@ -4,7 +4,7 @@ KMA to KMA: :class:`OfferSlab` .. :class:`VoidSlabs` make a distilled block usab
 :class:`Synchronise` .. :class:`Position` make both ends of all pools agree after a connection has opened;
 :class:`RelayKey` .. :class:`RelayRefused` carry shares of chunks over trusted nodes under a one-time pad per hop;
 :class:`ShareHeld` .. :class:`MissingChunks` let the two ends of an end-to-end pool make the same chunks of them.
-KSA to KSA: :class:`NotifySupply` .. :class:`WithdrawSupply` tell the slave's key manager which key was supplied;
+KSA to KSA: :class:`NotifySupply` .. :class:`SupplyVoided` tell the slave's key manager which key was supplied;
 :class:`JoinStream` .. :class:`RefuseChunk` give both ends of a key stream the same chunks by index.
 Only :class:`RelayKey`, :class:`PadXor`, :class:`PadsCombined` and the mask of :class:`NotifySupply` carry key material,
 under one-time pads; :class:`SecretCapsule` carries a secret under ML-KEM.
@@ -67,10 +67,12 @@ class SlabState(Message, frozen=True, kw_only=True):
 class Synchronise(Message, frozen=True, kw_only=True):
     """The way to you has opened: tell what you hold of the pools that I own. Until then I use nothing of them.
 
-    ``session`` comes back with the answer.
+    ``session`` comes back with the answer; ``seen`` and ``tag`` are those of :class:`PoolStates`.
     """
 
     session: int
+    seen: int = 0
+    tag: bytes = b""
 
 
 class StreamState(Message, frozen=True, kw_only=True):
@@ -92,8 +94,8 @@ class PoolStates(Message, frozen=True, kw_only=True):
     """Answer to :class:`Synchronise`.
 
     Attributes:
-        seen: the highest :class:`Position` that the sender has ever heard from the receiver. If the receiver's store
-            does not know that it was told, that store is an old copy.
+        seen: the highest :class:`Position` that the sender has ever heard from the receiver, and its ``tag``. If the
+            receiver's store does not know that it was told, that store is an old copy.
         links: per link the slabs that the receiver of this message owns.
         chunks: the chunks that the receiver of this message relayed.
         streams: the key streams of the two sites, led by either.
@@ -101,6 +103,7 @@ class PoolStates(Message, frozen=True, kw_only=True):
 
     session: int
     seen: int
+    tag: bytes = b""
     links: dict[str, tuple[SlabState, ...]]
     chunks: tuple[SlabState, ...]
     streams: tuple[StreamState, ...] = ()
@@ -109,10 +112,11 @@ class PoolStates(Message, frozen=True, kw_only=True):
 class Position(Message, frozen=True, kw_only=True):
     """Remember this number, so that the sender's store cannot come back as an old copy unnoticed.
 
-    It grows by one each time; the sender's store knew it before it was told.
+    It grows; the sender's store knew it before it was told. By the ``tag`` it knows its own word again.
     """
 
     position: int
+    tag: bytes
 
 
 class RelayKey(Message, frozen=True, kw_only=True):
@@ -246,6 +250,8 @@ class MissingChunks(Message, frozen=True, kw_only=True):
 class NotifySupply(Message, frozen=True, kw_only=True):
     """``master`` is about to be supplied with a batch of keys; keep it for ``slaves``, who are at your site.
 
+    A batch has 12 bytes; one of 16 bytes is the id of a single key that another network has named.
+
     The keys, ``size`` bytes each, lie at ``spans`` in the pool from the sender, one after the other. ``mask`` is
     empty for the first slave site. For further slave sites the keys are the pool's bytes XOR ``mask``, a one-time
     pad, so that all slaves hold the same keys.
@@ -266,16 +272,42 @@ class SupplyHeld(Message, frozen=True, kw_only=True):
 
 
 class SupplyRefused(Message, frozen=True, kw_only=True):
-    """The slaves' copies could not be cut; ``chunks`` are not (or no longer) held here."""
+    """The slaves' copies could not be cut; ``chunks`` are not (or no longer) held here.
+
+    The slaves in ``full`` have not fetched so much of this master's key that no more is held for them. With a
+    ``reason`` another network has not taken them.
+    """
 
     batch: bytes
     chunks: tuple[str, ...]
+    full: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class WithdrawSupply(Message, frozen=True, kw_only=True):
     """The master was refused this batch: erase the slaves' copies, nobody will ask for them."""
 
     batch: bytes
+
+
+class VoidSupply(Message, frozen=True, kw_only=True):
+    """``master``, of another network that hands keys over at your sender's site, wants keys back from ``slaves``.
+
+    These ``key_ids``, or all of them, shall not be given to anybody any more. ``number`` comes back with the answer.
+    """
+
+    number: int
+    master: str
+    slaves: tuple[str, ...]
+    key_ids: tuple[bytes, ...]
+    all_of_them: bool = False
+
+
+class SupplyVoided(Message, frozen=True, kw_only=True):
+    """Answer to :class:`VoidSupply`: these no slave has had, or will have."""
+
+    number: int
+    key_ids: tuple[bytes, ...]
 
 
 class JoinStream(Message, frozen=True, kw_only=True):
@@ -375,6 +407,8 @@ KxMessage = (
     | SupplyHeld
     | SupplyRefused
     | WithdrawSupply
+    | VoidSupply
+    | SupplyVoided
     | JoinStream
     | StreamJoined
     | StreamEnd

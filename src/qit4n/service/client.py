@@ -3,15 +3,21 @@
     with KMEClient("https://127.0.0.1:28002", "cert.pem", "key.pem", "ca.pem") as client:
         key = client.get_keys("app-west")[0]
 
-Get key is never repeated by itself: a lost answer has consumed its keys (rule A4).
+Get key is never repeated by itself at a KME: a lost answer has consumed its keys (rule A4). An application that several
+sites serve names the KMEs of all, in their order. What one cannot do is asked of the next: any call if a KME cannot be
+reached or answers 503, and Get key with key IDs also if it answers 400, since the copies wait at one of the sites.
+
+An answer that is too large or drips without end is given up, and what a server says in errors is shown short and
+printable: a KME may be anybody's.
 """
 
 import base64
 import contextlib
 import json
 import ssl
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -20,39 +26,37 @@ import anyio
 import httpx
 
 from qit4n.errors import CertificateError, KeyRequestError, PeerUnreachableError
+from qit4n.service.sharedkey import SharedKey
 
 TIMEOUT_S = 15.0
+CONNECT_S = 3.0  # where another KME can be asked instead
+RESPITE_S = 10.0  # a KME that did not answer is asked last for so long
+ANSWER_S = 60.0  # for a whole answer, however its pieces come
+MOST_BYTES = 1 << 26
+MOST_TEXT = 500
 KEYS = "/api/v1/keys"
 HEADERS = {"Content-Type": "application/json"}
+UNAVAILABLE, NOT_FOUND = 503, 400
+NO_KME = "no KME is named; give a base URL, such as https://kme.example:443"
+Failure = PeerUnreachableError | KeyRequestError
+_Stamps = tuple[tuple[int, int], ...]
 CLOSED = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
-@dataclass(frozen=True)
-class SharedKey:
-    """A key and its id. ``repr`` hides the value."""
-
-    key_id: str
-    value: bytes
-
-    def __repr__(self) -> str:
-        """Id and length."""
-        return f"SharedKey({self.key_id}, <{len(self.value)} bytes>)"
-
-
 class KMEClient:
-    """Talks to the KME of the application's own site, over connections that stay open; threads may share it."""
+    """Talks to the KMEs of the application's own sites, over connections that stay open; threads may share it."""
 
-    def __init__(self, kme: str, cert: str | Path, key: str | Path, ca: str | Path) -> None:
-        """``kme`` is the base URL (``https://host:port``); the files are PEM, the key without a password.
+    def __init__(self, kme: str | Sequence[str], cert: str | Path, key: str | Path, ca: str | Path) -> None:
+        """``kme`` is the base URL (``https://host:port``), or several; the files are PEM, the key without a password.
 
-        Renewed files count from the next call on.
+        Renewed files count from the next call on at which they fit each other.
 
         Raises:
             CertificateError: a file is missing or does not fit.
             PeerUnreachableError: ``kme`` is no such URL.
         """
-        self._kme = _KME(_base(kme), Path(cert), Path(key), Path(ca))
-        self._stamps, self._http = self._kme.stamps(), httpx.Client(**self._kme.options())
+        self._kmes = _KMEs(_bases(kme), Path(cert), Path(key), Path(ca))
+        self._stamps, self._http = self._kmes.stamps(), httpx.Client(**self._kmes.options())
         self._retired: list[httpx.Client] = []
 
     def __enter__(self) -> Self:
@@ -82,24 +86,39 @@ class KMEClient:
         """Get key with key IDs (014 clause 5.4): the same keys as ``master`` got, each once."""
         return _keys(self._call(_Call.get_keys_by_id(master, key_ids)))
 
+    def entropy(self, bits: int = 256) -> bytes:
+        """Random bytes from the KME's site (SKIP ``/entropy``)."""
+        return bytes.fromhex(str(self._call(_Call("GET", f"/entropy?minentropy={bits}"))["randomStr"]))
+
     def _call(self, call: "_Call") -> dict[str, Any]:
-        stamps = self._kme.stamps()
-        if stamps != self._stamps:
-            fresh = httpx.Client(**self._kme.options())
+        stamps, options = self._kmes.renewed(self._stamps)
+        if options:
             self._retired.append(self._http)  # not closed yet: another call may be under way on it
-            self._stamps, self._http = stamps, fresh
-        with self._kme.errors():
-            response = self._http.request(call.method, call.path, content=call.body, headers=HEADERS)
-        return _decoded(response.status_code, response.content)
+            self._stamps, self._http = stamps, httpx.Client(**options)
+        told: Failure | None = None
+        for base in self._kmes.order():
+            try:
+                return self._ask(base, call)
+            except (PeerUnreachableError, KeyRequestError) as error:
+                told = call.weigh(error, told)
+        raise told or PeerUnreachableError(NO_KME)
+
+    def _ask(self, base: str, call: "_Call") -> dict[str, Any]:
+        answer = _Answer(base)
+        asked = self._http.stream(call.method, base + call.path, content=call.body, headers=HEADERS)
+        with self._kmes.errors(base), asked as response:
+            for piece in response.iter_bytes():
+                answer.take(piece)
+        return _decoded(response.status_code, answer.body)
 
 
 class AsyncKMEClient:
     """:class:`KMEClient` for asyncio: the same methods to be awaited, the same errors."""
 
-    def __init__(self, kme: str, cert: str | Path, key: str | Path, ca: str | Path) -> None:
+    def __init__(self, kme: str | Sequence[str], cert: str | Path, key: str | Path, ca: str | Path) -> None:
         """As :class:`KMEClient`."""
-        self._kme = _KME(_base(kme), Path(cert), Path(key), Path(ca))
-        self._stamps, self._http = self._kme.stamps(), httpx.AsyncClient(**self._kme.options())
+        self._kmes = _KMEs(_bases(kme), Path(cert), Path(key), Path(ca))
+        self._stamps, self._http = self._kmes.stamps(), httpx.AsyncClient(**self._kmes.options())
         self._retired: list[httpx.AsyncClient] = []
 
     async def __aenter__(self) -> Self:
@@ -130,14 +149,26 @@ class AsyncKMEClient:
         return _keys(await self._call(_Call.get_keys_by_id(master, key_ids)))
 
     async def _call(self, call: "_Call") -> dict[str, Any]:
-        stamps = self._kme.stamps()
-        if stamps != self._stamps:
-            fresh = httpx.AsyncClient(**self._kme.options())
+        stamps, options = self._kmes.renewed(self._stamps)
+        if options:
             self._retired.append(self._http)  # not closed yet: another call may be under way on it
-            self._stamps, self._http = stamps, fresh
-        with self._kme.errors():
-            response = await self._http.request(call.method, call.path, content=call.body, headers=HEADERS)
-        return _decoded(response.status_code, response.content)
+            self._stamps, self._http = stamps, httpx.AsyncClient(**options)
+        told: Failure | None = None
+        for base in self._kmes.order():
+            try:
+                return await self._ask(base, call)
+            except (PeerUnreachableError, KeyRequestError) as error:
+                told = call.weigh(error, told)
+        raise told or PeerUnreachableError(NO_KME)
+
+    async def _ask(self, base: str, call: "_Call") -> dict[str, Any]:
+        answer = _Answer(base)
+        asked = self._http.stream(call.method, base + call.path, content=call.body, headers=HEADERS)
+        with self._kmes.errors(base):
+            async with asked as response:
+                async for piece in response.aiter_bytes():
+                    answer.take(piece)
+        return _decoded(response.status_code, answer.body)
 
 
 @dataclass(frozen=True)
@@ -147,6 +178,7 @@ class _Call:
     method: str
     path: str
     body: bytes | None = None
+    fetches: bool = False
 
     @classmethod
     def status(cls, slave: str) -> Self:
@@ -164,40 +196,96 @@ class _Call:
     @classmethod
     def get_keys_by_id(cls, master: str, key_ids: Sequence[str]) -> Self:
         wanted = {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
-        return cls("POST", f"{KEYS}/{quote(master, safe='')}/dec_keys", json.dumps(wanted).encode())
+        return cls("POST", f"{KEYS}/{quote(master, safe='')}/dec_keys", json.dumps(wanted).encode(), fetches=True)
+
+    def weigh(self, error: Failure, before: Failure | None) -> Failure:
+        """Which of two errors to tell: one that may be over soon rather than keys that were not found.
+
+        Raises:
+            KeyRequestError: ``error`` itself, if another KME would answer the same.
+        """
+        weight = self._weight(error)
+        if weight < 0:
+            raise error
+        return before if before is not None and self._weight(before) >= weight else error
+
+    def _weight(self, error: Failure) -> int:
+        if isinstance(error, PeerUnreachableError):
+            return 1
+        return 2 if error.status == UNAVAILABLE else 0 if error.status == NOT_FOUND and self.fetches else -1
 
 
 @dataclass(frozen=True)
-class _KME:
-    """Where it is, and the files that connect to it."""
+class _KMEs:
+    """Where they are, the files that connect to them, and when one did not answer."""
 
-    base: str
+    bases: tuple[str, ...]
     cert: Path
     key: Path
     ca: Path
+    silent_at: dict[str, float] = field(default_factory=dict)
 
-    def stamps(self) -> tuple[tuple[int, int], ...]:
+    def order(self) -> list[str]:
+        """As they are named, but those that did not answer lately come last."""
+        now = time.monotonic()
+        return sorted(self.bases, key=lambda base: now - self.silent_at.get(base, -RESPITE_S) < RESPITE_S)
+
+    def stamps(self) -> _Stamps:
         """What changes when one of the files does."""
         return tuple(_stamp(file) for file in (self.cert, self.key, self.ca))
+
+    def renewed(self, known: _Stamps) -> tuple[_Stamps, dict[str, Any]]:
+        """The files' stamps, and options of a new client if they are not those ``known`` and the files fit."""
+        stamps = self.stamps()
+        if stamps == known:
+            return known, {}
+        try:
+            return stamps, self.options()
+        except CertificateError:  # one is written, the other not yet: what was read before serves
+            return known, {}
 
     def options(self) -> dict[str, Any]:
         """Of a client of httpx; proxies and authorities of the environment do not count."""
         context = context_of(self.cert, self.key, self.ca)
-        return {"base_url": self.base, "verify": context, "timeout": TIMEOUT_S, "trust_env": False}
+        timeout = httpx.Timeout(TIMEOUT_S, connect=CONNECT_S if len(self.bases) > 1 else TIMEOUT_S)
+        return {"verify": context, "timeout": timeout, "trust_env": False}
 
     @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self, base: str) -> Iterator[None]:
         """What httpx raises, as one of ours with the address."""
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             cause = _cause(error)
+            self.silent_at[base] = time.monotonic()
             if isinstance(cause, CLOSED):
-                raise PeerUnreachableError(f"the KME at {self.base} closed the connection") from cause
+                raise PeerUnreachableError(f"the KME at {base} closed the connection") from cause
             if isinstance(cause, ssl.SSLError):
-                raise CertificateError(f"no TLS connection with the KME at {self.base}: {cause.reason}") from cause
-            text = f"the KME at {self.base} does not answer ({cause or type(cause).__name__}); is the network up?"
+                raise CertificateError(f"no TLS connection with the KME at {base}: {cause.reason}") from cause
+            text = f"the KME at {base} does not answer ({cause or type(cause).__name__}); is the network up?"
             raise PeerUnreachableError(text) from cause
+
+
+class _Answer:
+    """The body of an answer, within bounds of size and time."""
+
+    def __init__(self, base: str) -> None:
+        """Nothing has come yet."""
+        self._base = base
+        self._until = time.monotonic() + ANSWER_S
+        self.body = bytearray()
+
+    def take(self, piece: bytes) -> None:
+        """One more piece.
+
+        Raises:
+            PeerUnreachableError: it is too much, or too late.
+        """
+        self.body += piece
+        if len(self.body) > MOST_BYTES:
+            raise PeerUnreachableError(f"the KME at {self._base} gives an answer of more than {MOST_BYTES} bytes")
+        if time.monotonic() > self._until:
+            raise PeerUnreachableError(f"the KME at {self._base} gives no whole answer within {ANSWER_S:g} s")
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -218,6 +306,13 @@ def _stamp(file: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return found.st_mtime_ns, found.st_ino
+
+
+def _bases(kme: str | Sequence[str]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(map(_base, (kme,) if isinstance(kme, str) else kme)))
+    if not found:
+        raise PeerUnreachableError(NO_KME)
+    return found
 
 
 def _base(kme: str) -> str:
@@ -251,7 +346,7 @@ def context_of(cert: Path, key: Path, ca: Path) -> ssl.SSLContext:
     return context
 
 
-def _decoded(status: int, content: bytes) -> dict[str, Any]:
+def _decoded(status: int, content: bytes | bytearray) -> dict[str, Any]:
     """The JSON object of a 200, or the error; servers in the field answer errors with anything."""
     try:
         found = json.loads(content)
@@ -262,7 +357,8 @@ def _decoded(status: int, content: bytes) -> dict[str, Any]:
         return found
     message = found.get("message") or f"the KME answered {status} without a message"
     details = found.get("details")
-    raise KeyRequestError(status, str(message), tuple(details) if isinstance(details, list) else ())
+    shown = "".join(one if one.isprintable() else "?" for one in str(message)[:MOST_TEXT])
+    raise KeyRequestError(status, shown, tuple(details) if isinstance(details, list) else ())
 
 
 def _keys(container: dict[str, Any]) -> list[SharedKey]:

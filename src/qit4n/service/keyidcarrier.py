@@ -30,7 +30,7 @@ from typing import Any
 import msgspec
 
 from qit4n.errors import ProtocolError, RotationError
-from qit4n.service.client import SharedKey
+from qit4n.service.sharedkey import SharedKey
 
 MOST_BYTES = 4096
 

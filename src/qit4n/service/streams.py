@@ -1,6 +1,6 @@
 """An ETSI GS QKD 004 client for applications: OPEN_CONNECT, GET_KEY and CLOSE as JSON lines over mutual TLS.
 
-    with StreamClient("127.0.0.1:28003", "cert.pem", "key.pem", "ca.pem") as client:
+    with StreamClient("127.0.0.1:28004", "cert.pem", "key.pem", "ca.pem") as client:
         opened = client.open_connect("app-east", "app-west")
         chunk = client.get_key(opened.key_stream_id, 0)
 
@@ -11,6 +11,7 @@ same index, each once. GET_KEY is never repeated by itself: a lost answer has us
 import json
 import socket
 import ssl
+import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -74,7 +75,7 @@ class StreamClient:
         """
         host, _, port = server.rpartition(":")
         if not host or not port.isdecimal():
-            raise PeerUnreachableError(f"{server} is not host:port of a server of key streams, as 127.0.0.1:28003")
+            raise PeerUnreachableError(f"{server} is not host:port of a server of key streams, as 127.0.0.1:28004")
         self._host, self._port = host.strip("[]"), int(port)
         self._context = context_of(Path(cert), Path(key), Path(ca))
         self._connection: ssl.SSLSocket | None = None
@@ -171,11 +172,12 @@ class StreamClient:
         except BaseException:
             plain.close()
             raise
-        self._connection.settimeout(LONGEST_S)
         return self._connection
 
     def _line(self, connection: ssl.SSLSocket) -> bytes:
+        until = time.monotonic() + LONGEST_S
         while b"\n" not in self._received:
+            connection.settimeout(max(0.001, until - time.monotonic()))  # of the whole line, however it drips
             piece = connection.recv(65_536)
             if not piece:
                 raise ConnectionResetError("it closed the connection; is this certificate one of its applications?")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from qit4n.simulation.faults import BY_CHOICE
+from qit4n.simulation.faults import BY_NAME
 from qit4n.simulation.run import simulate
 from qit4n.simulation.sweep import LAST_EVENTS, sweep, told
 
@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="run so many seeds (default 200)")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--jobs", type=int, default=0, help="processes (default: one per core)")
-    parser.add_argument("--also", action="append", default=[], choices=sorted(BY_CHOICE), help="a fault more")
+    parser.add_argument("--also", action="append", default=[], choices=sorted(BY_NAME), help="a fault more")
     options = parser.parse_args()
     if options.seed is None:
         return sweep(range(options.first, options.first + options.seeds), tuple(options.also), options.jobs)

@@ -9,8 +9,10 @@ from qit4n.pools.keypool import KeyPool
 from qit4n.simulation import seam
 from qit4n.simulation.ledger import Material
 from qit4n.simulation.part import Run
+from qit4n.simulation.topology import own_pairs
 from qit4n.simulation.workloads import Applications
 
+KEPT_ROUNDS = 12  # more than the seconds for which a site may say that it is not ready
 RECOVERY_LIMIT_S = 90.0
 SEARCHED_BYTES = 16
 
@@ -18,7 +20,7 @@ SEARCHED_BYTES = 16
 def recovered(run: Run, applications: Applications) -> float:
     """Every pair of applications gets a key, both ways, within the limit; returns after how long."""
     world, begun = run.world, run.world.now
-    open_ = {pair for demand in world.network.demands for pair in (demand.between, demand.between[::-1])}
+    open_ = {pair for own in own_pairs(world.network) for pair in (own, own[::-1])}
     while open_:
         for master, slave in sorted(open_):
             applications.get(master, (slave,), got=partial(_fetch, applications, (master, slave)))
@@ -39,20 +41,32 @@ def _fetch(applications: Applications, pair: tuple[str, str], keys: dict[seam.Ke
 
 
 def kept(run: Run, applications: Applications) -> None:
-    """Every acknowledged key that a slave has yet to fetch is there; what was fetched is not there any more."""
+    """Every acknowledged key that a slave has yet to fetch is there; what was fetched is not there any more.
+
+    A site that does not know yet whether its store is up to date says so, and is asked again.
+    """
     for key_id, known in list(run.deliveries.keys.items()):
-        for slave in list(known.open):
-            applications.fetch(slave, known.master, (key_id,))
         for slave in known.fetched:
             again = seam.fetch(slave, known.master, (key_id,))
-            applications.ask_in_vain(again, run.deliveries.site(slave))
-    run.world.run(1.0)
-    for key_id, known in run.deliveries.keys.items():
-        left = [slave for slave in known.open if not run.deliveries.excuse(key_id, slave)]
-        if known.acknowledged and left:
-            raise InvariantViolatedError(
-                "an acknowledged key can be fetched by each slave", f"{left[0]} got no answer for key {key_id.hex()}"
-            )
+            for home in run.deliveries.homes(slave):
+                applications.ask_in_vain(again, home)
+    due = [(key_id, slave) for key_id, known in run.deliveries.keys.items() for slave in known.open]
+    for _ in range(KEPT_ROUNDS):
+        for key_id, slave in due:
+            applications.fetch(slave, run.deliveries.keys[key_id].master, (key_id,))
+        run.world.run(1.0)
+        due = [
+            (key_id, slave)
+            for key_id, known in run.deliveries.keys.items()
+            for slave in known.open
+            if known.acknowledged and not run.deliveries.excuse(key_id, slave)
+        ]
+        if not due:
+            return
+    key_id, slave = due[0]
+    raise InvariantViolatedError(
+        "an acknowledged key can be fetched by each slave", f"{slave} got no answer for key {key_id.hex()}"
+    )
 
 
 def agreed(run: Run) -> None:
@@ -73,11 +87,11 @@ def secret(run: Run) -> None:
     """A delivered key was in clear at its ends and at the sites recorded as trusted with it, nowhere else."""
     slabs = b"".join(slab.content for slab in run.ledger.slabs.values())
     for key_id, known in run.deliveries.keys.items():
-        if run.deliveries.site(known.master) in run.ledger.liars or run.ledger.through_a_liar(key_id):
+        if run.deliveries.lied_to(known.master) or run.ledger.through_a_liar(key_id):
             continue
-        ends = {run.deliveries.site(one) for one in (known.master, *known.open, *known.fetched)}
         supply = run.ledger.supplies.get(key_id)
-        ends |= {run.deliveries.site(slave) for slave in supply.slaves} if supply else set()
+        parties = (known.master, *known.open, *known.fetched, *(supply.slaves if supply else ()))
+        ends = {home for one in parties for home in run.deliveries.homes(one)}
         allowed = ends | run.ledger.may_know(key_id)
         found = sorted(run.ledger.could_read(key_id) - allowed)
         needle = known.value[:SEARCHED_BYTES]

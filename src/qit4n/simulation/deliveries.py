@@ -35,14 +35,22 @@ class Deliveries(Watcher):
         """Nothing is delivered yet."""
         self._world = world
         self._ledger = ledger
-        self._sites = {application.id: application.site for application in world.network.applications}
+        self._homes = {application.id: application.homes for application in world.network.applications}
         self._held: dict[tuple[str, str], seam.HELD] = {}
         self.keys: dict[seam.KeyId, Delivered] = {}
         self.excused: dict[tuple[seam.KeyId, str], str] = {}
 
     def site(self, application: str) -> str:
-        """Where an application is."""
-        return self._sites[application]
+        """Where an application has its key streams."""
+        return self._homes[application][0]
+
+    def homes(self, application: str) -> tuple[str, ...]:
+        """All sites that serve an application."""
+        return self._homes[application]
+
+    def lied_to(self, *applications: str) -> bool:
+        """Whether a Byzantine site serves one of these."""
+        return any(not self._ledger.liars.isdisjoint(self.homes(one)) for one in applications)
 
     # answers
 
@@ -71,7 +79,7 @@ class Deliveries(Watcher):
             self._fetched(request, key_id, value)
 
     def _fetched(self, request: ak.GetKeysByID, key_id: seam.KeyId, value: bytes) -> None:
-        if self.site(request.master) in self._ledger.liars:
+        if self.lied_to(request.master):
             return
         supply, slave = self._ledger.supplies.get(key_id), request.slave
         known = self.keys.get(key_id)
@@ -94,8 +102,11 @@ class Deliveries(Watcher):
             raise InvariantViolatedError(EQUAL, f"{who} got key {key_id.hex()} with another value")
 
     def fetch_lost(self, request: ak.GetKeysByID) -> None:
-        """The process ended during a fetch: the copies may be erased already, or not."""
-        for key_id in request.key_ids:
+        """The process ended during a fetch: the copies that are erased already are lost with the answer."""
+        homes = self.homes(request.slave)
+        here = [record for (site, _), record in self._held.items() if site in homes]
+        left = {key_id for record in here for key_id in seam.waiting(record, request.slave)}
+        for key_id in set(request.key_ids) - left:
             self.excused[key_id, request.slave] = "the answer to the fetch was lost"
 
     def fetch_refused(self, request: ak.GetKeysByID, reply: ak.Refused) -> None:
@@ -109,7 +120,7 @@ class Deliveries(Watcher):
         known = self.keys.get(key_id)
         if known is None or not known.acknowledged or slave not in known.open:
             return "not open"
-        if {self.site(slave), self.site(known.master)} & self._ledger.liars:
+        if self.lied_to(slave, known.master):
             return "Byzantine site"
         return self.excused.get((key_id, slave), "")
 
@@ -133,15 +144,11 @@ class Deliveries(Watcher):
         self._excuse_all(record, "bit rot")
 
     def restored(self, site: str) -> None:
-        """All copies at a site whose store went back in time are excused."""
+        """The copies that a site holds when its store goes back in time, or is given up as an old one, are excused."""
         for place, record in list(self._held.items()):
             if place[0] == site:
                 self._excuse_all(record, "restored store")
                 del self._held[place]
-        for key_id, known in self.keys.items():
-            for slave in known.open:
-                if self.site(slave) == site:
-                    self.excused[key_id, slave] = "restored store"
 
     def _excuse_all(self, record: Record, reason: str) -> None:
         if isinstance(record, seam.HELD):

@@ -7,6 +7,7 @@ from qit4n.keys.audit import AuditEvent
 from qit4n.keys.store import Record, RecordType, Write, settle
 
 Records = dict[tuple[str, str], Record]
+Copy = tuple[Records, int, int]
 
 
 class Disk:
@@ -14,7 +15,8 @@ class Disk:
 
     Whether a commit that a crash interrupts is there afterwards is decided by ``keep``; it is there whole or not at
     all. ``full`` refuses every commit. A record in ``rotten`` fails authentication: it is left out on load until it
-    is written again. ``mark`` is the file beside the store that says how far the store was.
+    is written again. ``mark`` is the file beside the store that says how far the store was. ``version`` is what no site
+    can know: the last of all commits up to which this store lacks nothing.
     """
 
     def __init__(self) -> None:
@@ -25,10 +27,12 @@ class Disk:
         self.trail: list[AuditEvent] = []
         self.full = False
         self.mark = 0
+        self.version = 0
 
     def load(self, kind: type[RecordType]) -> list[RecordType]:
         """All sound records of a kind, oldest first."""
         places = [(place, record) for place, record in self.records.items() if isinstance(record, kind)]
+        self.damaged = {place for place in self.damaged if place[0] != kind.kind}
         self.damaged.update(place for place, _ in places if place in self.rotten)
         return [record for place, record in places if place not in self.rotten]
 
@@ -52,12 +56,12 @@ class Disk:
         """The power failed when ``written`` of the writes had reached the disk: the store takes none of them."""
         del writes, written
 
-    def backup(self) -> tuple[Records, int]:
-        """A copy of the store, and the mark."""
-        return dict(self.records), self.mark
+    def backup(self) -> Copy:
+        """A copy of the store, the mark, and the version."""
+        return dict(self.records), self.mark, self.version
 
-    def restore(self, copy: tuple[Records, int], *, with_mark: bool) -> None:
+    def restore(self, copy: Copy, *, with_mark: bool) -> None:
         """An older copy comes back."""
-        self.records, self.rotten = dict(copy[0]), set()
+        self.records, self.rotten, self.version = dict(copy[0]), set(), copy[2]
         if with_mark:
             self.mark = copy[1]

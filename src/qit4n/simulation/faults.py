@@ -1,7 +1,7 @@
 """What harms the network. Each run has some of these, chosen by the seed."""
 
 from qit4n.simulation.byzantine import Byzantine, Tampering
-from qit4n.simulation.disk import Records
+from qit4n.simulation.disk import Copy
 from qit4n.simulation.part import Part
 from qit4n.simulation.site import SimulatedSite
 from qit4n.simulation.wires import DELAY_S
@@ -148,8 +148,6 @@ class BitRot(Fault):
             place = self.dice.choice(list(site.disk.records))
             site.disk.rotten.add(place)
             self.note(site.id, "bit rot", *place)
-            for watcher in self.run.world.watchers:
-                watcher.rotted(site.id, site.disk.records[place])
 
 
 class ClockJump(Fault):
@@ -200,6 +198,22 @@ class StaleController(Fault):
         self.run.stale_controller = False
 
 
+class SplitControllers(Fault):
+    """A second controller with a view of its own sends tables too."""
+
+    interval_s = 5.0
+
+    def step(self) -> None:
+        """It comes, or goes."""
+        self.run.split_controllers = not self.run.split_controllers
+        self.note("-", "two controllers" if self.run.split_controllers else "one controller")
+
+    def stop(self) -> None:
+        """One again."""
+        super().stop()
+        self.run.split_controllers = False
+
+
 class LostBlocks(Fault):
     """Now and then a block reaches one end of its link only."""
 
@@ -230,26 +244,22 @@ class RestoredBackup(Fault):
         elif self.run.world.now - made_at > self.age_s:
             self._restore(site, copy)
 
-    def _restore(self, site: SimulatedSite, copy: tuple[Records, int]) -> None:
+    def _restore(self, site: SimulatedSite, copy: Copy) -> None:
         del self.backups[site.id]
-        site.crash()
-        site.disk.restore(copy, with_mark=self.with_mark)
-        site.restored = True
-        self.note(site.id, "restored backup")
-        for watcher in self.run.world.watchers:
-            watcher.restored(site.id)
+        site.come_back_old(copy, with_mark=self.with_mark)
+        self.note(site.id, "restored disk" if self.with_mark else "restored backup")
         self.run.world.after(self.pause(), restart, self, site.id)
 
     def setup(self) -> None:
         """No copies yet."""
-        self.backups: dict[str, tuple[tuple[Records, int], float]] = {}
+        self.backups: dict[str, tuple[Copy, float]] = {}
         super().setup()
 
 
 class RestoredDisk(RestoredBackup):
     """The mark is old too: only what the peers remember shows that the store is.
 
-    One site, since two that come back old at the same time have nobody who remembers.
+    At one site: of two that come back old at the same time nobody may remember, which ends the run.
     """
 
     with_mark = True
@@ -278,9 +288,11 @@ FAULTS: tuple[type[Part], ...] = (
     ClockJump,
     SilentController,
     StaleController,
+    SplitControllers,
     LostBlocks,
     RestoredBackup,
+    RestoredDisk,
     Byzantine,
     Tampering,
 )
-BY_CHOICE: dict[str, type[Part]] = {"restored-disk": RestoredDisk}
+BY_NAME = {kind.__name__: kind for kind in FAULTS}

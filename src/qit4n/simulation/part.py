@@ -18,6 +18,7 @@ class Run:
     calm: bool = False
     silent_controller: bool = False
     stale_controller: bool = False
+    split_controllers: bool = False
     losing_blocks: bool = False
 
 
@@ -26,7 +27,8 @@ class Part:
     """A workload or a fault with dice of its own, so that one part does not change what another does.
 
     ``setup`` begins it, ``step`` is done again and again about every ``interval_s``, ``stop`` ends it (faults: and
-    mends what they broke), ``check`` looks for what must not be once all is calm.
+    mends what they broke), ``recovered`` wants to see it work in the calm, while links still make key, ``check`` looks
+    for what must not be in the end.
     """
 
     run: Run
@@ -52,6 +54,9 @@ class Part:
     def stop(self) -> None:
         """End."""
         self.stopped = True
+
+    def recovered(self) -> None:
+        """Wait until it works again, if it must."""
 
     def check(self) -> None:
         """Look for what must not be."""

@@ -10,11 +10,13 @@ from qit4n.errors import InvariantViolatedError
 from qit4n.simulation import checks
 from qit4n.simulation.byzantine import Byzantine
 from qit4n.simulation.deliveries import Deliveries
-from qit4n.simulation.faults import BY_CHOICE, FAULTS, restart
+from qit4n.simulation.faults import BY_NAME, FAULTS, restart
+from qit4n.simulation.interworking import Interworking, joined
 from qit4n.simulation.ledger import Ledger
+from qit4n.simulation.oldcopy import NobodyRemembersError
 from qit4n.simulation.part import Part, Run
 from qit4n.simulation.streams import KeyStreams
-from qit4n.simulation.topology import network_of
+from qit4n.simulation.topology import network_of, with_second_homes
 from qit4n.simulation.trace import Trace
 from qit4n.simulation.workloads import Applications, Blocks, Tables
 from qit4n.simulation.world import World
@@ -22,13 +24,14 @@ from qit4n.simulation.world import World
 FAULTY_S = 20.0
 SETTLING_S = 12.0
 MOST_FAULTS = 5
+NEIGHBOUR_SHARE = 0.3
 
 PartType = TypeVar("PartType", bound=Part)
 
 
 @dataclass
 class Outcome:
-    """What became of a seed; ``violated`` is empty if every invariant held."""
+    """What became of a seed: ``violated`` is empty if every invariant held, ``ended_early`` if it came to its end."""
 
     seed: int
     trace: Trace
@@ -36,6 +39,7 @@ class Outcome:
     violated: str = ""
     invariant: str = ""
     where: str = ""
+    ended_early: str = ""
     recovery_s: float = 0.0
     books: Counter[str] = field(default_factory=Counter)
     keys: int = 0
@@ -45,11 +49,14 @@ class Outcome:
 
 
 def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
-    """Run one seed; ``also`` names faults of ``BY_CHOICE`` to have besides those of the seed."""
+    """Run one seed; ``also`` names faults to have besides those of the seed."""
     dice = random.Random(f"{seed} plan")  # noqa: S311 - replay, not secrecy
-    network = network_of(dice)
-    chosen = [kind for kind in FAULTS if kind in dice.sample(FAULTS, dice.randint(0, MOST_FAULTS))]
-    chosen += [BY_CHOICE[name] for name in also]
+    network = with_second_homes(network_of(dice), random.Random(f"{seed} homes"))  # noqa: S311
+    drawn = {*dice.sample(FAULTS, dice.randint(0, MOST_FAULTS)), *(BY_NAME[name] for name in also)}
+    chosen = [kind for kind in FAULTS if kind in drawn]
+    south, beside = None, random.Random(f"{seed} neighbour")  # noqa: S311 - replay, not secrecy
+    if beside.random() < NEIGHBOUR_SHARE and Byzantine not in chosen:
+        network, south = joined(network, beside)
     liars = frozenset({dice.choice(network.sites).id} if Byzantine in chosen else ())
     world = World(network, seed)
     ledger = Ledger(network, liars)
@@ -61,14 +68,19 @@ def simulate(seed: int, also: tuple[str, ...] = ()) -> Outcome:
         _part(Applications, run, seed),
         _part(KeyStreams, run, seed),
     )
-    faults = [_part(kind, run, seed) for kind in chosen]
-    outcome = Outcome(seed, world.trace, tuple(kind.__name__ for kind in chosen))
+    faults: list[Part] = [_part(kind, run, seed) for kind in chosen]
+    if south is not None:
+        faults.append(Interworking(run, beside, south=south))
+    outcome = Outcome(seed, world.trace, tuple(type(part).__name__ for part in faults))
     try:
         _play(run, parts, faults, outcome)
     except InvariantViolatedError as error:
         outcome.violated, outcome.invariant = str(error), error.invariant
         outcome.where = "".join(traceback.format_exception(error)[-6:])
         world.trace.add(world.now, "-", "VIOLATED", str(error))
+    except NobodyRemembersError as error:
+        outcome.ended_early = str(error)
+        world.trace.add(world.now, "-", "ends here", str(error))
     outcome.keys = len(run.deliveries.keys)
     outcome.fetched = sum(len(known.fetched) for known in run.deliveries.keys.values())
     outcome.stream_chunks = parts[3].number
@@ -100,11 +112,10 @@ def _play(run: Run, parts: Parts, faults: list[Part], outcome: Outcome) -> None:
         restart(applications, name)
     outcome.recovery_s = checks.recovered(run, applications)
     checks.kept(run, applications)
-    streams.recovered()
+    for part in (streams, *faults):
+        part.recovered()
     blocks.stop()
     run.world.run(SETTLING_S)
-    for part in (*parts, *faults):
-        part.check()
     checks.agreed(run)
     checks.secret(run)
     outcome.books = checks.conserved(run, faultless=not faults)

@@ -45,5 +45,12 @@ def held_ids(record: HeldKeysRecord) -> tuple[KeyId, ...]:
     return _split(ak.key_ids(bytes.fromhex(record.key), len(record.values) // record.size), ID_BYTES)
 
 
+def waiting(record: HeldKeysRecord, slave: str) -> tuple[KeyId, ...]:
+    """The keys of a stored batch that a slave may still fetch."""
+    masks = dict(zip(record.slaves, record.waiting, strict=True))
+    mask = int.from_bytes(masks.get(slave, b""), "little")
+    return tuple(key_id for place, key_id in enumerate(held_ids(record)) if mask >> place & 1)
+
+
 def _split(text: bytes, size: int) -> tuple[bytes, ...]:
     return tuple(text[at : at + size] for at in range(0, len(text), size))

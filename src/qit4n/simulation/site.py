@@ -6,12 +6,13 @@ import msgspec
 
 from qit4n.errors import InvariantViolatedError, QitError, StoreError
 from qit4n.keys.manager import KeyManager
-from qit4n.keys.step import Action, Answer, Control, Send, Step
-from qit4n.keys.store import PositionRecord, Write, position_of, settle
+from qit4n.keys.step import Action, Answer, AnswerNeighbour, CallNeighbour, Control, Send, Step
+from qit4n.keys.store import PositionRecord, position_of, settle
 from qit4n.keys.synchronise import TO, TWIN
-from qit4n.refpoints import ak, ck, kq1, kx
-from qit4n.simulation.disk import Disk
+from qit4n.refpoints import ak, ck, interworking, kq1, kx
+from qit4n.simulation.disk import Copy, Disk
 from qit4n.simulation.encapsulation import SimulatedEncapsulation
+from qit4n.simulation.oldcopy import OldCopy, Past
 from qit4n.simulation.surroundings import Surroundings
 
 TIMER_S = 0.5
@@ -44,9 +45,13 @@ class SimulatedSite:
         self.generation = 0
         self.clock_offset = 0.0
         self.crash_at: tuple[int, str] | None = None
-        self.restored = False
+        self.old: OldCopy | None = None
         self.mouth: Mouth | None = None
+        self.gate: Callable[[Action], None] | None = None
         self.resting: set[str] = set()
+        self._said: dict[tuple[str, int], bytes] = {}
+        self._past = Past()
+        self._giving_up: Step | None = None
         self._requests: dict[int, Answered] = {}
         self._waiting: list[Step] = []
         self._committing: list[Step] = []
@@ -72,7 +77,7 @@ class SimulatedSite:
             way.connect()
 
     def _load(self) -> None:
-        self.disk.damaged.clear()
+        self._started_at = self.clock
         self.manager = KeyManager(
             self._world.network,
             self.id,
@@ -81,17 +86,43 @@ class SimulatedSite:
             witnessed=self.disk.mark,
             encapsulation=SimulatedEncapsulation(self._world.entropy),
         )
-        if self._lost_position():
+        self._known_old, self._giving_up = False, None
+        if self.old is None and self._lost_position():
+            self.old = OldCopy({}, knows_tags=False, behind=False)  # nobody knows how old the store is
+        if self.old is not None:
+            self.old.begin(self._peers())
+        for place in sorted(self.disk.damaged):
             for watcher in self._world.watchers:
-                watcher.restored(self.id)  # nobody knows how old the store is: it is given up
-        elif self.manager.is_old_copy and not self.restored:
-            raise InvariantViolatedError("a store that is up to date is used", f"{self.id} gives up its store")
-        self.restored = self.restored and self.manager.is_old_copy
+                watcher.rotted(self.id, self.disk.records[place])
 
     def _lost_position(self) -> bool:
         """Whether the site cannot know its own position, or, both records being damaged, what it told a peer."""
         lost = {key for kind, key in self.disk.damaged if kind == PositionRecord.kind}
         return self.id in lost or any(key.startswith(TO) and key + TWIN in lost for key in lost)
+
+    def come_back_old(self, copy: Copy, *, with_mark: bool) -> None:
+        """The process ends, and its store is replaced by an older copy, the mark beside it too or not."""
+        self.crash()
+        self.disk.restore(copy, with_mark=with_mark)
+        behind = self._past.come_back(copy, with_mark=with_mark)
+        self.old = OldCopy.of(self.disk.records, behind=behind, marked=behind and self._past.marked)
+        for watcher in self._world.watchers:
+            watcher.restored(self.id)
+
+    def _look_whether_old(self, step: Step) -> None:
+        """The mark or a peer may have shown that the store is an old copy: then ``step`` gives up all that it held.
+
+        The mark does not show a copy from before nothing but a telling: that counts no commit. A peer does.
+        """
+        if self.manager.is_old_copy and not self._known_old:
+            self._known_old, self._giving_up = True, step
+            self._world.trace.add(self._world.now, self.id, "is an old copy")
+            if self.old is None:
+                raise InvariantViolatedError("a store that is up to date is used", f"{self.id} gives up its store")
+        if self.old is not None:
+            goes_on = self.manager.agrees_with(self.id)
+            waited_s = self.clock - self._started_at
+            self.old.check(self.id, waited_s, noticed=self.manager.is_old_copy, goes_on=goes_on)
 
     def crash(self) -> None:
         """End the process now; a commit under way is on the disk or is not."""
@@ -102,7 +133,7 @@ class SimulatedSite:
         if outcome == 1:
             self.disk.torn(writes, self._world.dice.randrange(len(writes)))
         elif outcome == 2 and not self.disk.full:  # noqa: PLR2004 - reached the disk, nobody was told
-            self._make_durable(writes)
+            self._make_durable(self._committing)
         self._end("crash")
 
     def _end(self, event: str) -> None:
@@ -134,6 +165,7 @@ class SimulatedSite:
             raise InvariantViolatedError(
                 "machines refuse, they do not break", f"{self.id}: {type(error).__name__}: {error}"
             ) from error
+        self._look_whether_old(step)
         self.submit(step)
 
     def receive(self, peer: str, message: kx.KxMessage) -> None:
@@ -141,6 +173,8 @@ class SimulatedSite:
         self._world.trace.add(self._world.now, self.id, f"< {type(message).__name__}", "from", peer, message)
         for watcher in self._world.watchers:
             watcher.received(self.id, peer, message)
+        if self.old is not None:
+            self.old.hear(peer, message, self._said)
         self._input(lambda manager, now: manager.receive(peer, message, now))
 
     def request(self, request: ak.Request, answered: Answered) -> bool:
@@ -165,6 +199,16 @@ class SimulatedSite:
             self._table = table
             self._world.trace.add(self._world.now, self.id, "table", table.version)
             self._input(lambda manager, now: manager.order(table, now))
+
+    def asked(self, number: int, neighbour: str, request: interworking.Request) -> None:
+        """A key manager of another network asks."""
+        self._world.trace.add(self._world.now, self.id, f"? {type(request).__name__}", number, request)
+        self._input(lambda manager, now: manager.foreign(number, neighbour, request, now))
+
+    def called(self, call: int, outcome: interworking.Outcome) -> None:
+        """What became of a call to one."""
+        self._world.trace.add(self._world.now, self.id, f"< {type(outcome).__name__}", outcome)
+        self._input(lambda manager, now: manager.called(call, outcome, now))
 
     def connected(self, peer: str) -> None:
         """The way to ``peer`` is open."""
@@ -206,7 +250,7 @@ class SimulatedSite:
             self._crash_in_commit(moment, steps)
             return
         try:
-            self._make_durable([write for step in steps for write in step.writes])
+            self._make_durable(steps)
         except StoreError:
             self._store_failed()
             return
@@ -217,18 +261,38 @@ class SimulatedSite:
         if moment == "torn" and writes:
             self.disk.torn(writes, self._world.dice.randrange(len(writes)))
         if moment in {"after", "between"} and not self.disk.full:
-            self._make_durable(writes)
+            self._make_durable(steps)
         if moment == "between" and not self.disk.full:
             for action in actions[: self._world.dice.randint(0, len(actions))]:
                 self._perform(action)
         self._end(f"crash {moment} commit")
 
-    def _make_durable(self, writes: list[Write]) -> None:
+    def _make_durable(self, steps: list[Step]) -> None:
+        writes = [write for step in steps for write in step.writes]
         self.disk.commit(writes)
-        self.disk.mark = position_of(writes, self.id) or self.disk.mark
+        position = position_of(writes, self.id)
+        self.disk.mark = position or self.disk.mark
+        if self.old is not None:
+            self._give_up(self.old, steps)
+        if position:
+            self._past.commit(self.disk, self.old)
         records, events = settle(writes)
         for watcher in self._world.watchers:
             watcher.committed(self.id, records, events)
+
+    def _give_up(self, old: OldCopy, steps: list[Step]) -> None:
+        if any(step is self._giving_up for step in steps):
+            self._giving_up = None
+            self._past.give_up()
+            if old.give_up(self._peers()):
+                for watcher in self._world.watchers:
+                    watcher.restored(self.id)
+        elif old.given_up:
+            old.owed -= {peer for peer in old.owed if self.manager.agrees_with(peer)}
+            self.old = old if old.owed else None
+
+    def _peers(self) -> set[str]:
+        return {name for name in self._world.sites if name != self.id}
 
     def _carry_out(self, steps: list[Step]) -> None:
         generation = self.generation
@@ -266,12 +330,16 @@ class SimulatedSite:
                     answered(reply)
             case Control(order):
                 (self.resting.discard if order.run else self.resting.add)(order.link)
+            case CallNeighbour() | AnswerNeighbour() if self.gate is not None:
+                self.gate(action)
 
     def _send(self, peer: str, message: kx.KxMessage) -> None:
         if peer == self.id:
             self._world.trace.add(self._world.now, self.id, "to itself", message)  # node/site.py warns and drops it
             return
         self._world.trace.add(self._world.now, self.id, f"> {type(message).__name__}", "to", peer, message)
+        if isinstance(message, kx.Position):
+            self._said[peer, message.position] = message.tag
         for watcher in self._world.watchers:
             watcher.sent(self.id, peer, message)
         for to, said in self.mouth(peer, message) if self.mouth else ((peer, message),):

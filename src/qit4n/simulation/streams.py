@@ -10,6 +10,7 @@ from qit4n.errors import InvariantViolatedError
 from qit4n.refpoints import ak
 from qit4n.refpoints.ak import StreamStatus
 from qit4n.simulation.part import Part
+from qit4n.simulation.topology import own_pairs
 
 MOST_OPEN = 4
 RECOVERY_LIMIT_S = 90.0
@@ -23,7 +24,7 @@ class KeyStreams(Part):
     def setup(self) -> None:
         """Who may share keys with whom, from the demands."""
         self.interval_s = 0.5
-        self._pairs = [demand.between for demand in self.run.world.network.demands]
+        self._pairs = own_pairs(self.run.world.network)
         self._streams: dict[bytes, Pair] = {}
         self._got: dict[tuple[bytes, int], dict[str, bytes]] = {}
         self.number = 0

@@ -33,6 +33,7 @@ class Summary:
         self.events.update(outcome.trace.counts)
         self.events.update({"keys delivered": outcome.keys, "copies fetched": outcome.fetched})
         self.events.update({"copies excused": outcome.excused, "stream chunks": outcome.stream_chunks})
+        self.events.update({"ended early": bool(outcome.ended_early)})
         self.faults.update(outcome.faults or ("none",))
         self.books.update(outcome.books)
         self.recovery_s = max(self.recovery_s, outcome.recovery_s)
@@ -62,7 +63,7 @@ def told(outcome: Outcome, last: int, also: tuple[str, ...]) -> str:
     """A seed for people: what happened (the last events, or all), what was violated, how to see it again."""
     faults = f"faults of seed {outcome.seed}: {', '.join(outcome.faults) or 'none'}"
     if not outcome.violated:
-        return f"{outcome.trace.text(last)}\n{faults}\nevery invariant held"
+        return f"{outcome.trace.text(last)}\n{faults}\n{outcome.ended_early or 'every invariant held'}"
     options = "".join(f" --also {name}" for name in also)
     return (
         f"{outcome.trace.text(last)}\n{outcome.where}\n{faults}\nviolated: {outcome.violated}\n"

@@ -3,6 +3,8 @@
 import itertools
 import random
 
+import msgspec
+
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Policies, Site, Trust
 
 LETTERS = "ABCDEFG"
@@ -34,6 +36,25 @@ def network_of(dice: random.Random) -> Network:
             link_stock_bits=dice.choice((65_536, 131_072, 1_000_000)),
         ),
     )
+
+
+def with_second_homes(network: Network, dice: random.Random) -> Network:
+    """Some networks have applications that two sites serve; neither is a central relay site of their demands."""
+    if dice.random() < 0.5:  # noqa: PLR2004
+        return network
+    sites, found = [site.id for site in network.sites], []
+    for one in network.applications:
+        centres = {demand.trust.centre for demand in network.demands if one.id in demand.between}
+        others = [site for site in sites if site not in {one.site, *centres}]
+        further = (dice.choice(others),) if others and dice.random() < 0.4 else ()  # noqa: PLR2004
+        found.append(msgspec.structs.replace(one, also_at=further))
+    return msgspec.structs.replace(network, applications=tuple(found))
+
+
+def own_pairs(network: Network) -> list[tuple[str, str]]:
+    """The pairs of applications of the network itself that share keys."""
+    own = {application.id for application in network.applications}
+    return [demand.between for demand in network.demands if own.issuperset(demand.between)]
 
 
 def _demands(applications: list[Application], *, ring: bool, dice: random.Random) -> tuple[Demand, ...]:

@@ -25,7 +25,7 @@ class Watcher:
         """Records (None: erased) and events of the audit trail of ``site`` have become durable."""
 
     def rotted(self, site: str, record: Record) -> None:
-        """A record of ``site`` cannot be read any more."""
+        """A site has started without a record that it cannot read."""
 
     def restored(self, site: str) -> None:
-        """The store of ``site`` has gone back in time, or is empty."""
+        """The store of ``site`` has gone back in time, or is given up now because it has."""

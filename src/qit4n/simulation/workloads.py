@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from qit4n.control.controller import Controller
 from qit4n.network.model import Link
 from qit4n.refpoints import ak, ck, kq2
 from qit4n.simulation import seam
 from qit4n.simulation.part import Part
 from qit4n.simulation.site import SimulatedSite
+from qit4n.simulation.topology import own_pairs
 
 
 class Blocks(Part):
@@ -52,21 +55,34 @@ class Tables(Part):
         """Start the controller."""
         self._controller = Controller(self.run.world.network, {})
         self._past: list[dict[str, ck.RelayTable]] = []
+        self._other: Controller | None = None
         super().setup()
 
     def step(self) -> None:
         """A round of reports and tables."""
         world = self.run.world
         if self.run.silent_controller:
-            self._controller = Controller(world.network, {})
+            self._controller = Controller(world.network, {}, epoch=int(1000 * world.now) + 1)
             return
         for site in world.sites.values():
             if site.up:
                 self._controller.receive(report(site), world.now)
         self._past.append(self._controller.tables(world.now))
         tables = self.dice.choice(self._past) if self.run.stale_controller else self._past[-1]
+        if self.run.split_controllers:
+            tables = {**tables, **self._other_tables()} if self.dice.random() < 0.5 else tables  # noqa: PLR2004
         for name, table in tables.items():
             world.after(0.05 * self.dice.random(), world.sites[name].order, table)
+
+    def _other_tables(self) -> dict[str, ck.RelayTable]:
+        """What a second controller orders, which hears some sites only and does not know of the first."""
+        world = self.run.world
+        if self._other is None:
+            self._other = Controller(world.network, {}, epoch=self.dice.randrange(2) * int(1000 * world.now))
+        for site in world.sites.values():
+            if site.up and self.dice.random() < 0.6:  # noqa: PLR2004
+                self._other.receive(report(site), world.now)
+        return self._other.tables(world.now)
 
 
 def report(site: SimulatedSite) -> ck.SiteReport:
@@ -76,6 +92,7 @@ def report(site: SimulatedSite) -> ck.SiteReport:
         pid=0,
         started_at=0.0,
         memory_bytes=0,
+        follows=site.manager.pools.follows,
         links=tuple(
             ck.LinkReport(
                 link=stock.link,
@@ -98,8 +115,8 @@ class Applications(Part):
         """Who may share keys with whom, from the demands."""
         self.interval_s = 0.4
         self.partners: dict[str, list[str]] = {}
-        for demand in self.run.world.network.demands:
-            for one, other in (demand.between, demand.between[::-1]):
+        for pair in own_pairs(self.run.world.network):
+            for one, other in (pair, pair[::-1]):
                 self.partners.setdefault(one, []).append(other)
         self._under_way: set[tuple[seam.KeyId, str]] = set()
         self.served: set[tuple[str, str]] = set()
@@ -117,8 +134,12 @@ class Applications(Part):
             self.get(master, slaves, self.dice.choice((1, 1, 2, 5)), size)
 
     def _ask_status(self, master: str, slave: str) -> None:
-        site = self.run.world.sites[self.run.deliveries.site(master)]
-        site.request(ak.GetStatus(master=master, slave=slave), lambda _: None)
+        self.run.world.sites[self._home(master)].request(ak.GetStatus(master=master, slave=slave), lambda _: None)
+
+    def _home(self, application: str) -> str:
+        """One of the sites that serve it."""
+        homes = self.run.deliveries.homes(application)
+        return homes[0] if len(homes) == 1 else self.dice.choice(homes)
 
     def get(
         self,
@@ -136,7 +157,7 @@ class Applications(Part):
                 keys = self.run.deliveries.supplied(request, reply)
                 (got or (lambda keys: self._fetch_sometime(request, tuple(keys))))(keys)
 
-        self.run.world.sites[self.run.deliveries.site(master)].request(request, answered)
+        self.run.world.sites[self._home(master)].request(request, answered)
 
     def _fetch_sometime(self, request: ak.GetKeys, key_ids: tuple[seam.KeyId, ...]) -> None:
         for slave in request.slaves:
@@ -151,23 +172,36 @@ class Applications(Part):
                     self.run.world.after(delay, self.fetch, slave, request.master, group)
 
     def fetch(self, slave: str, master: str, key_ids: tuple[seam.KeyId, ...]) -> None:
-        """Have ``slave`` fetch its copies of keys that it was named for."""
-        deliveries, request = self.run.deliveries, seam.fetch(slave, master, key_ids)
-        ours = {(key_id, slave) for key_id in key_ids}
+        """Have ``slave`` fetch its copies of keys that it was named for, from its homes one after the other."""
+        request, ours = seam.fetch(slave, master, key_ids), {(key_id, slave) for key_id in key_ids}
+        homes = list(self.run.deliveries.homes(slave))
         contested = not self._under_way.isdisjoint(ours)
+        self._under_way |= ours
+        self._fetch_from(homes, request, [] if not contested else [None])
+
+    def _fetch_from(self, homes: list[str], request: ak.GetKeysByID, refusals: list[ak.Refused | None]) -> None:
+        """Ask the first of ``homes``; with each one's refusal, or None where nothing can be said, the next."""
+        deliveries, ours = self.run.deliveries, {(key_id, request.slave) for key_id in request.key_ids}
 
         def answered(reply: ak.Reply | None) -> None:
-            self._under_way.difference_update(ours)
+            if isinstance(reply, ak.SuppliedKeys):
+                self._under_way.difference_update(ours)
+                deliveries.fetched(request, reply)
+                return
             if reply is None:
                 deliveries.fetch_lost(request)
-            elif isinstance(reply, ak.SuppliedKeys):
-                deliveries.fetched(request, reply)
-            elif isinstance(reply, ak.Refused) and not contested:
-                deliveries.fetch_refused(request, reply)
+            self._fetch_from(homes[1:], request, [*refusals, reply if isinstance(reply, ak.Refused) else None])
 
-        self._under_way |= ours
-        if not self.run.world.sites[deliveries.site(slave)].request(request, answered):
-            self._under_way -= ours
+        if homes:
+            if not self.run.world.sites[homes[0]].request(request, answered):
+                self._fetch_from(homes[1:], request, [*refusals, None])
+            return
+        self._under_way.difference_update(ours)
+        said = [one for one in refusals if one is not None and one.reason != "not-ready"]
+        nowhere = set(request.key_ids).intersection(*(one.key_ids or request.key_ids for one in said))
+        if len(said) == len(refusals) and nowhere:
+            ids = tuple(one for one in request.key_ids if one in nowhere)
+            deliveries.fetch_refused(request, msgspec.structs.replace(said[-1], key_ids=ids))
 
     def _fetch_wrongly(self, slave: str, right: ak.GetKeys, key_ids: tuple[seam.KeyId, ...], delay: float) -> None:
         """Another application, another master, or an unknown id among the right ones; then the slave itself."""
@@ -181,7 +215,7 @@ class Applications(Part):
         )
         at_fault = wrong.slave not in (right.master, *right.slaves) or wrong.master != right.master
         if at_fault or seam.STRAY in wrong.key_ids:
-            self.run.world.after(delay, self.ask_in_vain, wrong, self.run.deliveries.site(slave))
+            self.run.world.after(delay, self.ask_in_vain, wrong, self._home(slave))
         self.run.world.after(delay + 3.0, self.fetch, slave, right.master, key_ids)
 
     def ask_in_vain(self, request: ak.GetKeysByID, site: str) -> None:

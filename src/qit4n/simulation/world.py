@@ -20,16 +20,20 @@ EPOCH_S = 1_000_000.0
 class World:
     """Everything of one run. Time goes from event to event; equal times keep the order in which they were set."""
 
-    def __init__(self, network: Network, seed: object) -> None:
-        """All sites up, no connection yet, no key."""
+    def __init__(self, network: Network, seed: object, beside: "World | None" = None) -> None:
+        """All sites up, no connection yet, no key; ``beside`` another world it shares time, events and trace."""
         self.network = network
         self.dice = random.Random(f"{seed} world")  # noqa: S311 - replay, not secrecy
         self.entropy: Entropy = random.Random(f"{seed} entropy").randbytes  # noqa: S311
-        self.now = 0.0
-        self.trace = Trace()
+        self.now: float = beside.now if beside else 0.0
+        self.trace: Trace = beside.trace if beside else Trace()
         self.watchers: list[Watcher] = []
+        self._beside: list[World] = []
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._count = itertools.count()
+        if beside:
+            beside._beside.append(self)  # noqa: SLF001 - another world
+            self._events, self._count = beside._events, beside._count  # noqa: SLF001
         names = tuple(site.id for site in network.sites)
         self._ways = {pair: Way(self, *pair) for pair in itertools.permutations(names, 2)}
         self._from = {name: [way for way in self._ways.values() if way.source == name] for name in names}
@@ -55,9 +59,15 @@ class World:
         end = self.now + seconds
         events = self._events
         while events and events[0][0] <= end:
-            self.now, _, call, arguments = heapq.heappop(events)
+            self._go_on(events[0][0])
+            _, _, call, arguments = heapq.heappop(events)
             call(*arguments)
-        self.now = end
+        self._go_on(end)
+
+    def _go_on(self, now: float) -> None:
+        self.now = now
+        for world in self._beside:
+            world.now = now
 
     # places
 

@@ -70,7 +70,7 @@ def get(target="/a", *fields, version="1.1"):
 
 
 def post(body=b"{}", *fields):
-    return "\r\n".join(["POST /p HTTP/1.1", f"Content-Length: {len(body)}", *fields, "", ""]).encode() + body
+    return "\r\n".join(["POST /p HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *fields, "", ""]).encode() + body
 
 
 async def test_requests_are_found_however_the_bytes_are_cut():
@@ -156,10 +156,10 @@ async def test_a_client_that_does_not_take_its_answers_gets_no_further_ones():
         (b"GET /" + b"a" * 100, b"a", 400),
         (b"GET / HTTP/1.1\r\nX: ", b"x", 400),
         (b"GET / HTTP/1.1\r\n", b"X: y\r\n", 400),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x", 413),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 413),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x", 413),
-        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x", 413),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n", 413),
         (post(b"x" * 20_000)[:-19_000], b"x", 413),
     ],
 )
@@ -175,6 +175,58 @@ async def test_what_has_no_end_is_refused(first, rest, status):
     assert b"Connection: close" in echo.wire.written
 
 
+@pytest.mark.parametrize("length", [b"10001", b"00099999", b"9" * 18, b"9" * 5000, b"-1", b"1_0", b" 1 0", b"x"])
+async def test_a_body_that_is_too_long_is_refused_before_it_is_sent(length):
+    """Content-Length says it: the client is not told to continue. A length that is none is 400."""
+    echo = Echo(body_bytes=10_000)
+    echo.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\nExpect: 100-continue\r\n\r\n")
+    wanted = 413 if length.isdigit() and len(length) < 20 else 400
+    assert [status for status, _ in echo.answers] == [wanted]
+    assert b"100 Continue" not in echo.wire.written
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+        b"Content-Length: 5\r\nContent-Length: 5",
+        b"Content-Length: 5\r\nContent-Length: 6",
+        b"Content-Length : 5",
+        b"Content-Length: 5, 5",
+        b"Content-Length: +5",
+        b"Transfer-Encoding: chunked, identity",
+        b"Transfer-Encoding: xchunked",
+        b"X: y\r\n folded",
+        b"X: y\nContent-Length: 5",
+        b"X: a\0b",
+    ],
+)
+async def test_a_length_that_can_be_read_in_two_ways_is_refused(fields):
+    """RFC 9112 6.3 and 11.2: what a proxy and this server could take for different requests is 400, and the end."""
+    echo = Echo()
+    echo.data_received(b"POST /p HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n\r\n0\r\n\r\n" + get())
+    assert [status for status, _ in echo.answers] == [400]
+    assert b"Connection: close" in echo.wire.written
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\nhost:\r\n\r\n", 200),
+        (b"GET / HTTP/1.0\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+    ],
+)
+async def test_a_request_names_one_host(head, status):
+    """RFC 9112 3.2: HTTP/1.1 without Host, or with two, is 400; an empty one is an answer to the question."""
+    echo = Echo()
+    echo.data_received(head)
+    assert [one for one, _ in echo.answers] == [status]
+
+
 async def test_a_refusal_comes_after_the_answers_before_it_and_is_the_last():
     """What follows nonsense is not answered."""
     echo = Echo(later=True)
@@ -186,7 +238,7 @@ async def test_a_refusal_comes_after_the_answers_before_it_and_is_the_last():
     assert [status for status, _ in echo.answers] == [200, 400]
 
 
-@pytest.mark.parametrize("begun", [b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n1234"])
+@pytest.mark.parametrize("begun", [b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n1234"])
 async def test_a_request_has_its_time_to_come(begun):
     """408 when it does not, counted from its beginning; a request that comes in time stops the clock."""
     echo = Echo(request_s=0.05)

@@ -12,7 +12,7 @@ import ssl
 import pytest
 from msgspec.structs import replace
 
-from qit4n.adapters import http1, kmeserver, tls
+from qit4n.adapters import http1, httpserver, kmeserver, tls
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.credentials import Credentials
 from qit4n.errors import AddressInUseError
@@ -106,7 +106,7 @@ async def serving(state, answer=None, timeout_s=5.0, network="two-data-centres")
         (b"GET " + ENC.encode() + b" HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"POST " + ENC.encode() + b" HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (request(body=gzip.compress(b"{}")).replace(b"Host: kme", b"Host: a\r\nContent-Encoding: gzip"), 415),
+        (request(body=gzip.compress(b"{}", mtime=0)).replace(b"Host: kme", b"Host: a\r\nContent-Encoding: gzip"), 415),
         (request(method="CONNECT"), 405),
         (request("/elsewhere"), 404),
         (request("/api/v1/keys/x/status"), 405),
@@ -135,6 +135,7 @@ async def test_a_405_lists_the_methods_there_are(state):
     """RFC 9110 15.5.6: with Allow; a HEAD has no body."""
     async with serving(state) as client:
         assert parts(await client.say(request("/api/v1/keys/x/status", "PUT")))[1]["allow"] == "GET"
+        assert parts(await client.say(request("https://kme/api/v1/keys/x/status", "PUT")))[1]["allow"] == "GET"
         status, headers, body = parts(await client.say(request(method="HEAD")))
     assert (status, headers["allow"], body) == (405, "GET, POST", None)
 
@@ -253,7 +254,7 @@ async def test_a_taken_port_is_named(state):
 
 async def test_connections_of_one_application_are_bounded(state, monkeypatch):
     """One too many is closed at once; when another one closes there is room again."""
-    monkeypatch.setattr(kmeserver, "MOST_OF_ONE_CALLER", 2)
+    monkeypatch.setattr(httpserver, "MOST_OF_ONE_CALLER", 2)
     async with serving(state) as client:
         kept = [await client.connect() for _ in range(2)]
         await asyncio.sleep(0.1)
@@ -269,7 +270,7 @@ async def test_connections_of_one_application_are_bounded(state, monkeypatch):
 
 async def test_connections_in_total_are_bounded(state, monkeypatch):
     """However many applications there are."""
-    monkeypatch.setattr(kmeserver, "MOST_CONNECTIONS", 0)
+    monkeypatch.setattr(httpserver, "MOST_CONNECTIONS", 0)
     async with serving(state) as client:
         reader, writer = await client.connect()
         with contextlib.suppress(ConnectionError):

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from qit4n.adapters.postgres import PostgresStore
+from qit4n.adapters.stores import open_store, share
 from qit4n.errors import StoreDamagedError, StoreError, StoreFullError, StoreLostError
 from qit4n.keys.store import HeadRecord, HeldKeysRecord, Put
 
@@ -255,6 +256,27 @@ def test_the_owner_knows_how_many_stand_by(opened, postgres_server, tmp_path):
     other.close()
 
 
+def test_two_networks_with_equal_site_ids_share_a_server(postgres_server, tmp_path):
+    """Each has a store of its own, at the same time; long names that begin alike do too."""
+    longest = "n" * 64
+    stores = {}
+    for name, site in (("one", "a"), ("two", "a"), (longest, "a" * 64), (longest, "a" * 63 + "b")):
+        state = tmp_path / f"{name}-{site[-1]}"
+        write_private_under(state / "sites" / site / "store.key", KEY)
+        share(state, postgres_server.conninfo)
+        stores[name, site] = open_store(state, name, site)
+    for place, store in stores.items():
+        store.commit([Put(HeadRecord(key="/".join(place), position=1))])
+    for place, store in stores.items():
+        assert [one.key for one in store.load(HeadRecord)] == ["/".join(place)]
+        store.close()
+
+
+def write_private_under(path, content):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+
 def test_a_full_disk_is_named_and_loses_nothing(opened, postgres_server, site, full_disk):
     """When there is no space the commit fails whole, what was there stays, and with space the store goes on."""
     store = opened()
@@ -335,3 +357,38 @@ def test_a_store_of_this_format_opens_again(opened):
     first.commit([Put(HeadRecord(key="h", position=7))])
     first.close()
     assert [record.position for record in opened().load(HeadRecord)] == [7]
+
+
+def test_a_store_under_the_name_of_an_earlier_version_is_not_passed_over(opened, postgres_server, tmp_path, site):
+    """The sentence says how to take it over, and how to leave it; the first statement brings its records along."""
+    before = opened()
+    before.commit([Put(HeadRecord(key="h", position=7))])
+    before.close()
+    name = f"network/{site}"
+
+    def now():
+        return PostgresStore(postgres_server.conninfo, name, KEY, tmp_path / "store.wrapping", former=site)
+
+    with pytest.raises(StoreDamagedError) as refused:
+        now()
+    rename = f'ALTER SCHEMA "{site}" RENAME TO "{name}"'
+    create = f'CREATE SCHEMA "{name}"'
+    assert rename in str(refused.value)
+    assert create in str(refused.value)
+    with psycopg.connect(postgres_server.conninfo) as raw:
+        raw.execute(create)
+    with contextlib.closing(now()) as store:
+        assert not list(store.load(HeadRecord))
+    with psycopg.connect(postgres_server.conninfo) as raw:
+        raw.execute(f'DROP SCHEMA "{name}" CASCADE')
+        raw.execute(rename)
+    with contextlib.closing(now()) as store:
+        assert [record.position for record in store.load(HeadRecord)] == [7]
+
+
+def test_a_pool_of_connections_between_is_refused(opened, monkeypatch):
+    """It greets with a session number of its own: the lock and the commits could be in different sessions."""
+    opened().close()
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _: 1))
+    with pytest.raises(StoreError, match="pool of connections"):
+        opened()

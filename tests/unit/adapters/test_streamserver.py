@@ -5,7 +5,10 @@ import contextlib
 import json
 import logging
 import shutil
+import socket
 import ssl
+import threading
+import time
 import uuid
 
 import pytest
@@ -17,6 +20,7 @@ from qit4n.errors import AddressInUseError, CertificateError, KeyStreamError, Pe
 from qit4n.network.file import load
 from qit4n.refpoints import ak
 from qit4n.refpoints.ak import StreamStatus
+from qit4n.service import streams
 from qit4n.service.streams import QoS, StreamClient
 
 STREAM = bytes(range(16))
@@ -149,6 +153,21 @@ async def test_without_a_certificate_or_with_tls_1_2_there_is_no_answer(state, o
     assert found in ([], [b""])
 
 
+async def test_one_application_cannot_take_all_connections(state, monkeypatch):
+    """One more than it may have is closed without an answer; another application is served."""
+    monkeypatch.setattr(streamserver, "MOST_OF_ONE_CALLER", 2)
+    waiting = asyncio.Queue()
+    close = json.dumps({"command": "CLOSE", "data": {"key_stream_id": NAME}}).encode() + b"\n"
+    async with served(state, lambda _request, reply: waiting.put_nowait(reply)) as (port, _):
+        held = [asyncio.create_task(lines(state, port, close)) for _ in range(2)]
+        replies = [await waiting.get() for _ in held]
+        assert await lines(state, port, close) == [b""]
+        other = asyncio.create_task(lines(state, port, close, who="applications/app-west"))
+        for reply in [*replies, await waiting.get()]:
+            reply(ak.ClosedStream(status=StreamStatus.SUCCESS))
+        assert all(b"status" in one[0] for one in await asyncio.gather(*held, other))
+
+
 async def test_the_end_of_the_server_closes_connections_that_wait(state):
     """A GET_KEY that waits does not keep the process alive; the client says that nobody answers."""
     async with served(state, lambda *_: None) as (port, _):
@@ -165,6 +184,28 @@ async def test_a_taken_port_is_said_with_what_to_do(state):
         with pytest.raises(AddressInUseError, match=rf"127\.0\.0\.1:{port}.*base_port"):
             async with streamserver.serving("127.0.0.1", port, credentials, answering, network="x"):
                 pass
+
+
+@pytest.mark.parametrize(("drip", "says"), [(0.02, "timed out"), (0, "an answer of more than")])
+def test_the_client_gives_up_an_answer_without_end(state, monkeypatch, drip, says):
+    """A server that drips, or never ends its line: an error, in bounded time and memory."""
+    monkeypatch.setattr(streams, "LONGEST_S", 0.3)
+    context = Credentials(state / "sites" / "east").server
+
+    def serve(listening):
+        plain, _ = listening.accept()
+        with context.wrap_socket(plain, server_side=True) as secure, contextlib.suppress(OSError):
+            while True:
+                secure.sendall(b"x" if drip else bytes(1 << 16))
+                time.sleep(drip)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        with client(state, listening.getsockname()[1]) as one, pytest.raises(PeerUnreachableError, match=says):
+            one.get_key(NAME)
+        thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_the_client_says_what_is_missing(state, tmp_path):

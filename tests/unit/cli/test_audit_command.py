@@ -7,15 +7,21 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
+from qit4n.adapters.accesstrail import TRAIL, AccessTrail
+from qit4n.adapters.accounts import session_key
 from qit4n.adapters.stores import open_store
 from qit4n.cli.audit import app
+from qit4n.cli.report import Trail, access_of
 from qit4n.cli.up import prepare
 from qit4n.errors import AuditError, StoreError, UnknownNetworkError
 from qit4n.keys.audit import AuditEvent
 from qit4n.keys.store import Append
+from qit4n.management.access import AccessEvent
 from qit4n.network.file import load
 
 BATCH = "ab" * 12
+
+NAME = "two-data-centres"
 
 
 def run(state, *arguments):
@@ -31,7 +37,7 @@ def state(tmp_path):
     """Two sites in use, with three rows in the trail of east and none in that of west."""
     directory = tmp_path / "state"
     prepare(load("two-data-centres"), directory)
-    with closing(open_store(directory, "east")) as east, closing(open_store(directory, "west")):
+    with closing(open_store(directory, NAME, "east")) as east, closing(open_store(directory, NAME, "west")):
         for number, step in enumerate(("supplied", "held", "fetched")):
             event = AuditEvent(at=float(number), step=step, subject=BATCH, bits=256, parties=("app-east",))
             east.commit([Append(event), Append(AuditEvent(at=0.0, step="received", subject=f"slab-{number}"))])
@@ -45,10 +51,31 @@ def touch(state, statement):
 
 def test_whole_trails_pass_while_the_sites_run(state):
     """All sites by default; rows and last hash of each, so that they can be written down elsewhere."""
-    east, west = run(state, "verify").splitlines()
+    east, west, manager = run(state, "verify").splitlines()
     assert east.startswith("site east: 3 rows, whole; last hash ")
     assert west == f"site west: 0 rows, whole; last hash {bytes(32).hex()}"
+    assert manager == f"manager: 0 rows, whole; last hash {bytes(32).hex()}"
     assert run(state, "verify", "east").splitlines() == [east]
+
+
+def test_who_came_to_the_manager_is_shown_and_verified(state):
+    """The last ones, in order; a row that was changed is found with the sites' trails."""
+    with closing(AccessTrail(state, session_key(state))) as trail:
+        for at, step in enumerate(("logged-in", "refused", "logged-out")):
+            trail.append(AccessEvent(at=float(at), step=step, name="ann", source="192.0.2.1", session="5e551011"))
+    found = [json.loads(line) for line in run(state, "access", "--last", "2", "--json").splitlines()]
+    assert [(one["step"], one["name"], one["session"]) for one in found] == [
+        ("refused", "ann", "5e551011"),
+        ("logged-out", "ann", "5e551011"),
+    ]
+    assert "192.0.2.1" in run(state, "access")
+    assert "manager: 3 rows, whole" in run(state, "verify")
+    assert access_of(state) == Trail(rows=3)
+    with closing(sqlite3.connect(state / TRAIL)) as raw, raw:
+        raw.execute("UPDATE audit SET body = replace(body, 'ann', 'bob') WHERE number = 2")
+    with pytest.raises(AuditError, match=r"manager: row 2 .* was changed"):
+        run(state, "verify")
+    assert "row 2" in access_of(state).fault
 
 
 def test_a_changed_row_is_named_with_its_site_and_exit_code_13(state):

@@ -32,11 +32,22 @@ def broken(tmp_path):
 
 
 def test_a_good_file_is_summed_up_and_its_links_are_predicted():
-    """Sites, links, kilometres, applications and demands on one line, then a line per link."""
+    """One line of figures, a line per link, and how many demands one failure stops."""
     lines = run("secoqc")[0].splitlines()
     assert lines[0] == "secoqc: 6 sites, 8 links, 202.28 km, 6 applications, 15 demands"
-    assert len(lines) == 9
-    assert all("one-decoy-bb84" in line and "predicted, QBER 1." in line for line in lines[1:])
+    assert len(lines) == 10
+    assert all("one-decoy-bb84" in line and "predicted, QBER 1." in line for line in lines[1:-1])
+    assert lines[-1] == "  of 15 demands 6 survive any one link, 8 any one site but their own (--json)"
+
+
+def test_what_one_failure_stops_is_told_of_each_demand():
+    """In words where the demands are few, and for scripts always."""
+    assert run("dual-homed")[0].splitlines()[-1] == (
+        "  app-bank - app-vault: survives any one link; survives any one site but vault"
+    )
+    found = json.loads(run("two-data-centres", "--json")[0])["network"]["single_points"]
+    pair = ["app-east", "app-west"]
+    assert found == [{"between": pair, "links": ["east-west"], "sites": [], "own_sites": ["east", "west"]}]
 
 
 def test_all_problems_come_in_one_error(broken):

@@ -1,8 +1,9 @@
-"""A link with a device, as the controller tells it: measured, not predicted; alarms with the device's reason."""
+"""A link with a device, as the controller tells it: measured, not predicted; the reason is the device's."""
 
 import pytest
 
 from qit4n.control.controller import Controller, Prediction
+from qit4n.management.alarms import Alarms
 from qit4n.network.model import Device, DeviceEnd, Link, Medium, Module, Network, Site
 from qit4n.refpoints import ck, kq1, kq2
 
@@ -62,11 +63,15 @@ def test_nothing_is_predicted_of_a_device(told):
     ],
 )
 @pytest.mark.parametrize("end", [0, 1])
-def test_the_reason_of_the_device_is_the_alarm(told, state, reason, advice, end):
-    """Whichever end has the trouble: its kind, its sentence, and what to do."""
+def test_the_reason_of_the_device_is_the_links(told, state, reason, advice, end):
+    """Whichever end has the trouble: its state, its reason, its sentence; they make the alarm of the manager."""
     values = [{"state": "running"}, {"state": "running"}]
     values[end] = {"state": state, "reason": reason, "detail": "what it said"}
-    alarm = told(*values).alarms[0]
-    assert (alarm.element, alarm.kind) == ("box", reason)
+    status = told(*values)
+    link = status.links[0]
+    assert (link.state, link.reason, link.detail) == (state, reason, "what it said")
+    alarms = Alarms()
+    alarms.update(status)
+    alarm = alarms.standing["box", reason]
     assert alarm.text == "link box: what it said"
     assert advice in alarm.advice

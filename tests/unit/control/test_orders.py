@@ -1,8 +1,10 @@
 """What the controller orders of the sites: pools, paths, limits, reasons."""
 
+import msgspec
 import pytest
 
 from qit4n.control.controller import Controller, Prediction
+from qit4n.control.pools import PoolWatch, goals
 from qit4n.network.model import Application, Demand, Link, Medium, Module, Network, Site, Trust
 from qit4n.refpoints import ck, kq1, kq2
 
@@ -84,3 +86,57 @@ def test_a_site_that_is_down_leaves_too_few_paths(orders):
     assert order.reason == "fewer than 2 node-disjoint paths with key from A to C"
     pool = controlled(network, silent="D").status(10.0).pools[0]
     assert (pool.trust, pool.last_refusal) == ("2 of 2 paths, hop-by-hop", order.reason)
+
+
+def test_a_pool_has_a_backup_and_a_rate_only_where_key_is_scarce(orders):
+    """Round the ring the other way; with little key in stock the pools share what the links make."""
+    plenty = orders(ring(Trust()))[0]
+    assert (plenty.rate_bps, set(plenty.paths + plenty.backups)) == (None, {("A", "B", "C"), ("A", "D", "C")})
+    scarce = orders(ring(Trust()), ab=4000, bc=4000, cd=4000, da=4000)[0]
+    assert scarce.rate_bps == pytest.approx(2 * 4000 / 2 + 1.0, rel=1e-3)  # two ways for two directions
+
+
+def test_the_priority_of_a_demand_decides_who_is_filled():
+    """Where both cannot have what they want the higher one takes it all."""
+    network = ring(Trust(), TWO)
+    raised = msgspec.structs.replace(network.demands[1], priority=3)
+    network = msgspec.structs.replace(network, demands=(network.demands[0], raised))
+    low, high = controlled(network, **dict.fromkeys(("ab", "bc", "cd", "da"), 4000)).tables(10.0)["A"].pools
+    assert high.rate_bps > 0
+    assert low.rate_bps == pytest.approx(0.0, abs=1e-3)
+
+
+def test_tables_stay_the_same_until_something_changes():
+    """Within a second of the same news the version stays; a site that falls silent makes a new one at once."""
+    controller = controlled(ring(Trust()))
+    first = controller.tables(10.0)["A"].version
+    assert controller.tables(10.2)["A"].version == first
+    assert controller.tables(15.0) == {}  # nobody has reported for long
+    assert controlled(ring(Trust()), silent="D").tables(10.0)["A"].pools[0].paths == (("A", "B", "C"),)
+
+
+def test_a_pool_grows_with_what_is_taken_from_it():
+    """Five seconds of the present use are kept ready, before anybody asks; at most sixteen times the file's amount."""
+    watch = PoolWatch(goals(ring(Trust())))
+    pool = ("A", "C", Trust())
+    for second in range(60):
+        told = ck.PoolReport(
+            peer="C", trust=Trust(), ready_bits=10_000, target_bits=0, relayed_bits=0, supplied_bits=8_000 * second
+        )
+        site = ck.SiteReport(site="A", pid=1, started_at=0.0, memory_bytes=1, links=(), pools=(told,))
+        watch.hear(site, float(second))
+    assert watch.target_bits(pool) == pytest.approx(40_000, rel=1e-3)
+    assert watch.wanted_bps(pool, 40_000) == pytest.approx(30_000 + 8_000, rel=1e-3)
+
+
+def test_orders_made_for_a_status_reach_the_sites():
+    """Who asks for the status makes the orders anew; the sites get these all the same."""
+    network = ring(Trust())
+    controller = controlled(network, ab=0, da=0)
+    assert all(not pool.paths for pool in controller.tables(10.0)["A"].pools)
+    for site in network.sites:
+        controller.receive(report(network, site.id, {}), now=11.0)
+    assert all(pool.paths for pool in controller.status(11.1).pools)
+    (order,) = controller.tables(11.2)["A"].pools
+    assert order.paths
+    assert controller.tables(11.3) is controller.tables(11.3)

@@ -1,8 +1,12 @@
 """The tables: read, checked, written again."""
 
+import csv
+from importlib import resources
+
 import pytest
 
-from qit4n.coordination.tables import TABLES, load, to_csv
+from qit4n.coordination.reading import load, to_csv
+from qit4n.coordination.tables import TABLES
 from qit4n.errors import StandardsDataError
 
 
@@ -20,27 +24,106 @@ def test_what_is_exported_is_loaded_again(folder):
     assert load(folder) == load()
 
 
+W = "new,ETSI,,d,t,qkdn,test,draft,2026,,,,s,high"  # a work item that is right
+S = "new,400,next,X,member-state,FG,support,g,f,,high"  # and a statement
+
+
 @pytest.mark.parametrize(
     ("file", "line", "told"),
     [
         ("topics.csv", "new,nowhere,label", "there is no topic nowhere"),
-        ("topics.csv", "qkdn,,twice", "line 22: the id qkdn is given twice"),
-        ("bodies.csv", "new,,name,more", "line 23: as many fields as there are columns"),
-        ("bodies.csv", ",,name", "the id is empty"),
-        ("cells.csv", "new,qkdn,SG2,terminology,maybe,x,T,1,high", "Invalid enum value 'maybe'"),
+        ("topics.csv", "qkdn,,twice", "the id qkdn is given twice, first in line 3"),
+        ("topics.csv", "new,qkdn,", "label (empty): it must not be empty"),
+        ("topics.csv", "new,new,label", "new -> new is a circle; leave the parent of the topmost empty"),
+        ("bodies.csv", "new,,name,more", "as many fields as there are columns"),
+        ("bodies.csv", ",,name", "id (empty): it must not be empty"),
+        ("cells.csv", "new,qkdn,SG2,terminology,maybe,x,T,1,high", "status maybe: one of todo, ongoing"),
         ("cells.csv", "new,qkdn,SG99,terminology,todo,x,T,1,high", "there is no body SG99"),
-        ("work_items.csv", "new,ETSI,,d,t,qkdn,poems,draft,2026,s,high", "Invalid enum value 'poems'"),
-        ("work_items.csv", "new,ETSI,,d,t,qkdn,test,draft,soon,s,high", "line 195: Expected `int | null`"),
+        ("cells.csv", "new,qkdn,SG2,terminology,todo,x,T,-3,high", "record_line -3: a whole number from 1 to 100000"),
+        ("cells.csv", "new,qkdn,SG2,terminology,todo,x,T,99999999999999999999,high", "a whole number from 1"),
+        ("cells.csv", "new,qkdn,SG2,terminology,todo,x,T,,high", "record_line (empty): a whole number"),
+        ("work_items.csv", W.replace("test", "poems"), "aspects poems: at least one, separated by ;, each one of"),
+        ("work_items.csv", W.replace("2026", "soon"), "year soon: a whole number from 1900 to 2100, or nothing"),
+        ("work_items.csv", W.replace("qkdn", "poetry"), "there is no topic poetry"),
+        ("work_items.csv", W.replace("2026,,,", "2026,XYZ,,"), "there is no process XYZ; known: AAP"),
+        ("work_items.csv", W.replace("2026,,,", "2026,AAP,nap,"), "there is no step of AAP nap; known: additional"),
+        (
+            "work_items.csv",
+            W.replace("2026,,,", "2026,AAP,consent,soon"),
+            "since soon: a date as 2026-11-23, or nothing",
+        ),
+        (
+            "work_items.csv",
+            W.replace("2026,,,", "2026,AAP,,2026-01-01"),
+            "a date needs the step that was reached on it",
+        ),
+        ("work_items.csv", W.replace("2026,,,", "2026,,consent,"), "needs the process that it belongs to"),
+        ("overlaps.csv", "new,terminology,terminology,why,s,low", "is accepted in line 4 already"),
+        ("terms.csv", "new,word,meaning,Nobody,d,,,,,low", "there is no body Nobody"),
+        ("terms.csv", "new,word,meaning,ETSI,d,,phlogiston,,,low", "same_as phlogiston: the glossary has no such term"),
+        ("terms.csv", "new,word,,ETSI,d,,,,,low", "definition (empty): it must not be empty"),
+        ("terms.csv", "new,word,meaning,ETSI,d,,,,,certain", "confidence certain: one of high, medium, low"),
+        ("statements.csv", S.replace("FG", "JAC"), "there is no option JAC; options.csv lists them: FG, JCA"),
+        ("statements.csv", S.replace("support", "shouts"), "stance shouts: one of support, oppose"),
+        ("statements.csv", S.replace(",,high", ",P999,high"), "there is no statement P999"),
+        ("statements.csv", S.replace(",,high", ",new,high"), "name the version that was recorded first"),
+        ("statements.csv", S.replace("next,X", "next,"), "delegation (empty): it must not be empty"),
+        ("topics.csv", '"new,qkdn,label', "a field with a comma or a quote in it stands in quotes"),
     ],
 )
 def test_a_bad_row_is_refused_with_its_place(folder, file, line, told):
-    """File, line and what would be right; nothing is guessed."""
+    """File, row and what would be right; nothing is guessed."""
+    rows = len((folder / file).read_text().splitlines())
     with (folder / file).open("a") as out:
         out.write(line + "\n")
     with pytest.raises(StandardsDataError) as caught:
         load(folder)
-    assert file in str(caught.value)
+    assert str(caught.value).startswith(f"{file}:{rows + 1}: ")
     assert told in str(caught.value)
+
+
+def test_a_loop_of_topics_is_refused(folder):
+    """Two that are each other's parent: the way round is told."""
+    text = (folder / "topics.csv").read_text().replace("qit4n,,quantum", "qit4n,qkdn,quantum")
+    (folder / "topics.csv").write_text(text)
+    with pytest.raises(StandardsDataError, match=r"topics\.csv:3: .*qkdn.* is a circle"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda _: "", "the file is empty; its first line names the columns id, parent, label"),
+        (lambda text: text.replace(",", ";"), "save the sheet as CSV with commas"),
+        (lambda text: text.replace("label", "title", 1), "there is no column title; the column label is missing"),
+        (lambda text: text.replace("parent", "label", 1), "the column label is there twice"),
+    ],
+)
+def test_wrong_columns_are_told(folder, change, told):
+    """What a spreadsheet can do to a file."""
+    (folder / "topics.csv").write_text(change((folder / "topics.csv").read_text()))
+    with pytest.raises(StandardsDataError, match=told):
+        load(folder)
+
+
+def test_a_byte_order_mark_and_foreign_line_ends_do_no_harm(folder):
+    """As Excel saves "CSV UTF-8"."""
+    for file in folder.iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(folder) == load()
+
+
+def test_another_encoding_is_refused(folder):
+    """As older spreadsheets save: the error says which file and what to do."""
+    (folder / "topics.csv").write_bytes((folder / "topics.csv").read_text().encode("utf-16"))
+    with pytest.raises(StandardsDataError, match=r"topics\.csv cannot be read.*save it as CSV in UTF-8"):
+        load(folder)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    """With the command that makes one."""
+    with pytest.raises(StandardsDataError, match="is no folder; qit standards export"):
+        load(tmp_path / "none")
 
 
 def test_a_missing_table_tells_how_to_get_one(folder):
@@ -56,3 +139,15 @@ def test_every_fragment_is_short_and_every_row_has_its_source():
     assert all(len(one.fragment) <= 60 for one in desk.statements)
     assert all(one.record_line > 0 for one in (*desk.cells, *desk.statements))
     assert all(item.source for item in desk.work_items)
+    assert all(term.document for term in desk.terms)
+
+
+def test_what_is_from_memory_is_never_of_more_than_low_confidence():
+    """Confidence is about the source, not about how sure somebody felt."""
+    desk = load()
+    rows = [row for rows in (desk.work_items, desk.overlaps) for row in rows]
+    assert not [row.id for row in rows if "memory" in row.source and row.confidence != "low"]
+    assert {row.confidence for row in desk.work_items} == {"high", "medium", "low"}
+    clocks = resources.files("qit4n.coordination") / "clocks.csv"
+    steps = list(csv.DictReader(clocks.read_text("utf-8").splitlines()))
+    assert not [step for step in steps if "memory" in step["source"] and step["confidence"] != "low"]

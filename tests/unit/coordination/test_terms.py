@@ -1,12 +1,15 @@
 """Words that clash, and house usage."""
 
 import json
+import shutil
+from pathlib import Path
 
+import msgspec
 import pytest
 import rdflib
 
 from qit4n.coordination import formats, terms, usage
-from qit4n.coordination.tables import load
+from qit4n.coordination.reading import load
 from qit4n.errors import StandardsDataError
 
 
@@ -76,18 +79,74 @@ def test_json_has_every_row(desk):
     assert (len(found["terms"]), len(found["statements"])) == (len(desk.terms), len(desk.statements))
 
 
-@pytest.mark.parametrize("text", ["class QKDDevice:", "qkd_device = 1", "a QKD device here", "# the QKD-device"])
-def test_a_wrong_word_is_found_however_it_is_written(tmp_path, text):
-    """Class, variable, prose: the same phrase; file and line are told."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "new.py").write_text(f'"""Fine: QKD module."""\n{text}\n')
-    (found,) = usage.check(tmp_path)
-    assert (found.file, found.line, found.rule.prefer) == ("src/new.py", 2, "QKD module")
+def put(root, name, text):
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
 
 
-def test_phrases_end_at_punctuation_and_exceptions_are_kept(tmp_path):
-    """Two words with a comma between are no phrase; ETSI 014 may say key delivery."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "new.py").write_text("take(key), delivery\n")
-    (tmp_path / "src" / "etsi014.py").write_text("key delivery\n")
-    assert not list(usage.check(tmp_path))
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("src/new.py", "class QKDDevice:", 2),
+        ("src/new.py", "qkd_device = 1", 2),
+        ("src/new.py", "# the QKD-device", 2),
+        ("docs/new.md", "all QKD devices", 2),
+        ("docs/new.md", "this is a QKD\ndevice", 2),
+        ("docs/new.md", "- a list with a QKD\n  device", 2),
+        ("src/new.py", "# a comment on a QKD\n# device", 2),
+        ("src/new.js", "// a QKD\n// device", 2),
+        ("docs/new.json", '{"qkd_device": 1}', 2),
+        ("docs/new.json", '{"description": "a QKD device"}', 2),
+    ],
+)
+def test_a_wrong_word_is_found_however_it_is_written(tmp_path, desk, name, text, line):
+    """Class, variable, prose, plural, over the end of a line, in every kind of file; file and line are told."""
+    put(tmp_path, name, f"Fine: a QKD module.\n{text}\n")
+    (found,) = usage.check(tmp_path, desk)
+    assert (found.file, found.line) == (name, line)
+    assert "QKD device: say QKD module" in found.text
+
+
+def test_phrases_end_at_punctuation_and_paragraphs_and_exceptions_are_kept(tmp_path, desk):
+    """Two words with a comma or an empty line between are no phrase; ETSI 014 has its own word; longer terms win."""
+    put(tmp_path, "src/new.py", "take(key), delivery\n# key\n\n# delivery\n# a quantum relay point\n")
+    put(tmp_path, "src/etsi014.py", "key delivery\n")
+    assert not list(usage.check(tmp_path, desk))
+
+
+def test_the_rules_are_those_of_the_glossary(tmp_path, desk):
+    """A word that a row of the glossary deprecates is refused, and not before."""
+    put(tmp_path, "docs/new.md", "Use a light funnel here.\n")
+    assert not list(usage.check(tmp_path, desk))
+    rows = (msgspec.structs.replace(desk.terms[0], deprecated=("light funnel",)), *desk.terms[1:])
+    (found,) = usage.check(tmp_path, msgspec.structs.replace(desk, terms=rows))
+    assert "light funnel: say key" in found.text
+    assert len(usage.rules(desk)) == sum(len(term.deprecated) for term in desk.terms) > 20
+
+
+@pytest.mark.parametrize(
+    "text", ["the quiet zone exchange (QZX)", "QZX (quiet zone exchange)", "`QZX`", "    QZX\n", "TLS"]
+)
+def test_abbreviations_of_the_documents_are_explained(tmp_path, desk, text):
+    """In the document, in the glossary or as generally known; code is not text."""
+    put(tmp_path, "docs/new.md", f"A text.\n\n{text}\n")
+    assert not list(usage.check(tmp_path, desk))
+    put(tmp_path, "docs/other.md", "The QZX is down.\n")
+    (found,) = usage.check(tmp_path, desk)
+    assert (found.file, found.line) == ("docs/other.md", 1)
+    assert "QZX is explained nowhere" in found.text
+
+
+def test_our_own_text_keeps_to_the_glossary_until_a_wrong_word_is_put_in(tmp_path, desk):
+    """This checkout is right; a copy of its documents with one sentence more is not."""
+    root = Path(__file__).parents[3]
+    assert not list(usage.check(root, desk))
+    shutil.copytree(root / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("*.svg", "*.png"))
+    for file in root.glob("*.md"):
+        shutil.copy(file, tmp_path)
+    assert not list(usage.check(tmp_path, desk))
+    with (tmp_path / "README.md").open("a") as out:
+        out.write("\nA trusted\nrepeater in between.\n")
+    (found,) = usage.check(tmp_path, desk)
+    assert found.file == "README.md"
+    assert "trusted repeater: say trusted node" in found.text

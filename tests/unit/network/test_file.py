@@ -48,8 +48,9 @@ def test_a_good_file_has_no_problems_and_keeps_its_figures():
     assert network.modules["m"].pulse_rate_hz == 1e8
     assert network.link("ab").medium.loss_db == 4.6
     assert network.policies.key_size_bits == 256
-    assert [network.key_manager_port("b"), network.kme_port("b"), network.key_stream_port("b")] == [28004, 28005, 28006]
-    assert network.last_port() == network.key_stream_port(network.sites[-1].id)
+    assert [network.kme_port("b"), network.key_manager_port("b"), network.key_stream_port("b")] == [28007, 28008, 28009]
+    assert [network.control_agent_port("b"), network.interworking_port("b")] == [28010, 28011]
+    assert network.last_port() == network.interworking_port(network.sites[-1].id)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,13 @@ def test_a_good_file_has_no_problems_and_keeps_its_figures():
             "lower it",
         ),
         ("1e8}", "1e8, protocol: bbm92, dead_time_s: 1e-6}", (7, "modules.m.dead_time_s"), "without dead time", "to 0"),
+        (
+            "1e8}",
+            "1e8, protocol: twin-field, key_intensity: 0.4}",
+            (7, "modules.m.key_intensity"),
+            "not weaker",
+            "usual is 0.03",
+        ),
         ("1e8}", "1e8, protocol: bb92}", (7, "modules.m.protocol"), "", "one-decoy-bb84"),
         ("name: small", "name: a b", (2, "name"), "not allowed", "letters"),
         ("qit4n: 1", "qit4n: 2", (1, "qit4n"), "more than 1", "version of the file format"),
@@ -129,8 +137,8 @@ def test_the_same_pair_is_demanded_once():
 def test_what_just_fits_is_right():
     """The limits themselves are allowed: last port, smallest pool, best fibre; equal intensities are not."""
     sites = "".join(f"  - {{id: s{number}}}\n" for number in range(179))
-    assert check(f"qit4n: 1\nname: big\nbase_port: 64998\nsites:\n{sites}", "f") == []
-    assert len(check(f"qit4n: 1\nname: big\nbase_port: 64999\nsites:\n{sites}", "f")) == 1
+    assert check(f"qit4n: 1\nname: big\nbase_port: 64639\nsites:\n{sites}", "f") == []
+    assert len(check(f"qit4n: 1\nname: big\nbase_port: 64640\nsites:\n{sites}", "f")) == 1
     assert problems("[app-a, app-b]}", "[app-a, app-b], pool_bits: 4096}") == []
     assert len(problems("[app-a, app-b]}", "[app-a, app-b], pool_bits: 4095}")) == 1
     assert problems("loss_db: 4.6", "loss_db: 2.81") == []
@@ -177,7 +185,7 @@ def test_ports_must_fit():
     """A base port too high for the number of sites is named with the highest that fits."""
     sites = "".join(f"  - {{id: s{number}}}\n" for number in range(400))
     found = check(f"qit4n: 1\nname: big\nbase_port: 65000\nsites:\n{sites}", "f")
-    assert [(one.path, one.right) for one in found] == [("base_port", "at most 64335")]
+    assert [(one.path, one.right) for one in found] == [("base_port", "at most 63534")]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +237,18 @@ def test_no_mutation_of_a_good_file_crashes_the_check(value, data):
 
 @pytest.mark.parametrize(
     "name",
-    ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "record-links", "entangled-pair", "trusted-ring"],
+    [
+        "two-data-centres",
+        "secoqc",
+        "metro",
+        "beijing-shanghai",
+        "record-links",
+        "entangled-pair",
+        "untrusted-middle",
+        "twin-field",
+        "trusted-ring",
+        "dual-homed",
+    ],
 )
 def test_each_example_is_valid_by_the_published_schema_and_makes_key(name):
     """The plain jsonschema library accepts it; every link has a positive finite key per block."""
@@ -248,8 +267,16 @@ def test_the_examples_are_what_was_published():
         "beijing-shanghai",
         "record-links",
         "entangled-pair",
+        "untrusted-middle",
+        "twin-field",
         "trusted-ring",
         "vendor-device",
+        "north",
+        "south",
+        "continental",
+        "germany50",
+        "switched-star",
+        "dual-homed",
     }
     secoqc, backbone = load("secoqc"), load("beijing-shanghai")
     assert (len(secoqc.sites), len(secoqc.links), len(secoqc.demands)) == (6, 8, 15)

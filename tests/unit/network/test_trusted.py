@@ -57,7 +57,7 @@ def test_policies_that_the_ring_can_keep(trust, needed, text):
         ("scheme: central", "", "no centre", "name a site"),
         ("centre: b", ".centre", "no use for a centre", "drop it"),
         ("scheme: central, centre: bb", ".centre", "there is no site 'bb'", "did you mean 'b'"),
-        ("scheme: central, centre: a", ".centre", "the site of app-a itself", "not an end"),
+        ("scheme: central, centre: a", ".centre", "a site of app-a itself", "not an end"),
         ("paths: 0", ".paths", "less than 1", "at least 1"),
         ("scheme: direct", ".scheme", "is not known here", "xor-at-destination"),
     ],

@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import socket
 import threading
+import time
 
 import pytest
 
@@ -111,6 +112,7 @@ def test_a_server_of_another_authority_is_a_certificate_error(client, tmp_path):
         (503, b"<html>no</html>", "answered 503 without a message"),
         (400, b'{"message": "m", "details": {}}', "m"),
         (400, b"[{}]", "answered 400 without a message"),
+        (400, b'{"message": "\\u001b[2J\\n' + b"x" * 10_000 + b'"}', r"^\?\[2J\?x{495}$"),
     ],
 )
 def test_errors_in_any_form_keep_their_status(client, state, status, content, message):
@@ -119,6 +121,26 @@ def test_errors_in_any_form_keep_their_status(client, state, status, content, me
     with server(over_tls(state, body)) as port, pytest.raises(KeyRequestError, match=message) as caught:
         client(port).status("app-west")
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize("how", ["endless", "dripping"])
+def test_an_answer_without_end_is_given_up(client, state, monkeypatch, how):
+    """A server that never stops, or sends a byte now and then: an error, in bounded memory and time."""
+    monkeypatch.setattr("qit4n.service.client.MOST_BYTES", 1 << 18)
+    monkeypatch.setattr("qit4n.service.client.ANSWER_S", 0.3)
+    context = server_context_for_applications(state / "sites" / "east")
+
+    def answer(connection):
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+            while True:
+                secure.sendall(b"x" if how == "dripping" else bytes(1 << 16))
+                time.sleep(0.05 if how == "dripping" else 0)
+
+    wanted = "more than" if how == "endless" else "no whole answer within"
+    with server(answer) as port, pytest.raises(PeerUnreachableError, match=wanted):
+        client(port).get_keys("app-west")
 
 
 def test_missing_files_are_named(tmp_path):
@@ -181,6 +203,110 @@ def test_renewed_files_count_from_the_next_call(client, state, tmp_path):
         for name in ("key.pem", "cert.pem"):
             shutil.copy(state / "applications" / "app-west" / name, files / f"new-{name}")
             (files / f"new-{name}").rename(files / name)
+            one.status("app-west")
         one.status("app-west")
-        one.status("app-west")
-    assert shown[0] != shown[1] == shown[2]
+    assert shown[0] == shown[1] != shown[2] == shown[3]
+
+
+NO = b'HTTP/1.1 %d No\r\nContent-Length: 23\r\n\r\n{"message": "answer %d"}'
+
+
+class Homes:
+    """KMEs that serve one application: each ``answers`` so, or is ``None`` and closes; ``asked`` counts requests."""
+
+    def __init__(self, state, *answers):
+        self.asked = [0 for _ in answers]
+        self.answers = list(answers)
+        self._context = server_context_for_applications(state / "sites" / "east")
+
+    @contextlib.contextmanager
+    def serving(self):
+        with contextlib.ExitStack() as servers:
+            ports = [servers.enter_context(server(self._home(number))) for number in range(len(self.answers))]
+            yield [f"https://127.0.0.1:{port}" for port in ports]
+
+    def _home(self, number):
+        def answer(connection):
+            with self._context.wrap_socket(connection, server_side=True) as secure:
+                while piece := secure.recv(65536):
+                    if b" HTTP/1.1\r\n" in piece:
+                        self.asked[number] += 1
+                        if self.answers[number] is None:
+                            return
+                        secure.sendall(self.answers[number])
+
+        return answer
+
+
+@pytest.fixture(params=[KMEClient, Awaited])
+def homed(request, state):
+    """Makes a client of an application with several KMEs."""
+    files = state / "applications" / "app-east"
+    with contextlib.ExitStack() as clients:
+        yield lambda kmes: clients.enter_context(
+            request.param(kmes, files / "cert.pem", files / "key.pem", files / "ca.pem")
+        )
+
+
+FOUND = ANSWER % (len(KEYS), KEYS)
+REFUSED = {status: NO % (status, status % 10) for status in (400, 401, 503)}
+CALLS = {
+    "get": lambda client: client.get_keys("app-west"),
+    "fetch": lambda client: client.get_keys_by_id("app-west", ["id-1"]),
+    "status": lambda client: client.status("app-west"),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "first", "second", "told"),
+    [
+        ("get", None, FOUND, ""),
+        ("get", REFUSED[503], FOUND, ""),
+        ("get", REFUSED[400], FOUND, "answer 0"),  # the other would say the same
+        ("get", REFUSED[401], FOUND, "answer 1"),
+        ("fetch", REFUSED[400], FOUND, ""),
+        ("fetch", REFUSED[503], FOUND, ""),
+        ("fetch", None, FOUND, ""),
+        ("fetch", REFUSED[401], FOUND, "answer 1"),
+        ("fetch", REFUSED[400], REFUSED[400], "answer 0"),
+        ("fetch", REFUSED[400], REFUSED[503], "answer 3"),  # perhaps the keys are there: ask again
+        ("fetch", None, REFUSED[400], "closed the connection"),
+        ("get", None, REFUSED[503], "answer 3"),
+        ("get", None, None, "closed the connection"),
+        ("status", None, FOUND, ""),
+        ("status", REFUSED[400], FOUND, "answer 0"),
+    ],
+)
+def test_what_one_home_cannot_do_is_asked_of_the_next(homed, state, call, first, second, told):
+    """Each is asked once at most; where none serves, the error that says most is told."""
+    homes = Homes(state, first, second)
+    with homes.serving() as kmes:
+        client = homed(kmes)
+        if told:
+            with pytest.raises((KeyRequestError, PeerUnreachableError), match=told):
+                CALLS[call](client)
+        else:
+            CALLS[call](client)
+    goes_on = first is None or first is REFUSED[503] or (call == "fetch" and first is REFUSED[400])
+    assert homes.asked == [1, 1 if goes_on else 0]
+
+
+def test_a_home_that_did_not_answer_is_asked_last_for_a_while(homed, state, monkeypatch):
+    """Not at every call again; later the first is the first once more."""
+    homes, now = Homes(state, None, FOUND), [100.0]
+    monkeypatch.setattr("qit4n.service.client.time.monotonic", lambda: now[0])
+    with homes.serving() as kmes:
+        client = homed(kmes)
+        for _ in range(3):
+            client.get_keys("app-west")
+        assert homes.asked == [1, 3]
+        now[0] += 11.0
+        homes.answers[0] = FOUND
+        client.get_keys("app-west")
+        assert homes.asked == [2, 3]
+
+
+def test_no_kme_at_all_is_an_error_at_once(homed):
+    """An empty list is a mistake of the caller's configuration."""
+    with pytest.raises(PeerUnreachableError, match="no KME is named"):
+        homed([])

@@ -54,7 +54,9 @@ class EndToEndPools:
         self._combine = combine
         self._max_age_s = max_age_s
         self.outgoing: dict[tuple[str, Trust], OutgoingPool] = {}
+        self.follows = (0, 0)
         self._uncombined: list[str] = []
+        self.resting = False
         for chunk in chunks:
             self._load(chunk, (heads or {})[chunk.key])
 
@@ -70,13 +72,22 @@ class EndToEndPools:
             pool.knowledge[chunk.chunk] = chunk.knowledge
 
     def _out(self, peer: str, trust: Trust) -> OutgoingPool:
-        return self.outgoing.setdefault((peer, trust), OutgoingPool(peer, trust))
+        found = self.outgoing.get((peer, trust))
+        if found is None:
+            found = self.outgoing[peer, trust] = OutgoingPool(peer, trust)
+        return found
 
     def _to(self, peer: str) -> list[OutgoingPool]:
         return [pool for pool in self.outgoing.values() if pool.peer == peer]
 
     def order(self, table: ck.RelayTable) -> None:
-        """Take the controller's paths and targets; pools without an order keep their stock, unfilled."""
+        """Take the controller's paths and targets; pools without an order keep their stock, unfilled.
+
+        A table that is older than the last one changes nothing: another controller may not know what has changed.
+        """
+        if (table.epoch, table.version) < self.follows:
+            return
+        self.follows = (table.epoch, table.version)
         orders = {(order.peer, order.trust): order for order in table.pools}
         for key in (*orders, *(pool for pool in self.outgoing if pool not in orders)):
             self._out(*key).order(orders.get(key), self.site)
@@ -100,10 +111,12 @@ class EndToEndPools:
         pool = self._out(peer, trust)
         cut = pool.ready.cut(size)
         pool.supplied_bytes += size
-        known = tuple(dict.fromkeys(pool.knowledge[chunk] for chunk, _, _ in cut.spans))
+        known = tuple([pool.knowledge[chunk] for chunk, _, _ in cut.spans])
+        known = known if len(known) == 1 else tuple(dict.fromkeys(known))
         step = spend(pool.ready, cut, self.site)
-        for chunk in {chunk for chunk, _, _ in cut.spans if chunk not in pool.ready}:
-            del pool.knowledge[chunk]
+        for chunk, _, _ in cut.spans:
+            if chunk not in pool.ready:
+                pool.knowledge.pop(chunk, None)
         return cut, known, step
 
     # filling
@@ -114,7 +127,9 @@ class EndToEndPools:
         In bytes, not in shares of the target: scarce key goes to all alike, large pools get what small ones leave.
         """
         step = Step()
-        open_ = [pool for pool in self.outgoing.values() if pool.paths and now >= pool.not_before]
+        if self.resting:  # there is nothing to draw key from
+            return step
+        open_ = [pool for pool in self.outgoing.values() if pool.ordered and now >= pool.not_before]
         while open_:
             pool = min(open_, key=lambda one: one.coming_bytes)
             if not pool.wants_more or not self._send_chunk(pool, now, step):
@@ -127,13 +142,18 @@ class EndToEndPools:
         if self._combine and epoch is None:
             step.extend(self._epochs.want(pool.peer, now))
             return False
-        stock = {path: self._relay.sendable_bytes(path) for path in pool.paths}
-        size = pool.chunk_bytes(min(stock.values()))
-        paths = tuple(path for path in pool.paths if stock[path] >= size + SALTS_BYTES)
+        stock = {path: self._relay.sendable_bytes(path) for path in pool.paths(now)}
+        size = pool.within_rate(pool.chunk_bytes(min(stock.values())), now)
+        if not size:
+            return False
+        paths = tuple(path for path in stock if stock[path] >= size + SALTS_BYTES)
+        if len(paths) < len(stock):
+            pool.avoid(tuple(path for path in stock if path not in paths), now)
         if len(paths) < pool.trust.shares_needed:
             needed, bytes_ = pool.trust.shares_needed, size + SALTS_BYTES
             pool.back_off(f"{self.site}: {len(paths)} of {needed} paths have {bytes_} bytes of key for a share", now)
             return False
+        pool.allowance -= size
         key = self._entropy(SALT_BYTES + size)
         step.extend(self._send_shares(pool, paths, key, epoch, now))
         return True
@@ -174,6 +194,7 @@ class EndToEndPools:
             return Step()  # not a share that was sent: somebody on the way plays another's part
         if message.share in flight.good or message.share in flight.failed:
             return Step()
+        pool.compared_shares += 1
         if not hmac.compare_digest(message.digest, flight.digests[message.share]):
             pool.altered[message.path] = pool.altered.get(message.path, 0) + 1
             return self._fail(pool, message.chunk, message.share, f"share altered on {'-'.join(message.path)}", now)
@@ -242,6 +263,7 @@ class EndToEndPools:
         if share in flight.good or flight.asked:
             return Step()
         flight.failed[share] = reason
+        pool.avoid((flight.knowledge.paths[share - 1],), now)
         return self._give_up(pool, (chunk,), reason, now) if flight.hopeless else Step()
 
     @staticmethod

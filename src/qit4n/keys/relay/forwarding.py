@@ -9,6 +9,8 @@ A site stores nothing of what it forwards. What it costs: on each link of the pa
 the one-time key of a tag, in all schemes.
 """
 
+from collections.abc import Set as AbstractSet
+
 from qit4n.errors import AuthenticationError, OutOfKeyError, ProtocolError
 from qit4n.keys.kma import KMA
 from qit4n.keys.onetimepad import TAG_KEY_BYTES, seal, unseal
@@ -23,7 +25,7 @@ Relayed = kx.RelayKey | kx.RelayPads | kx.PadXor | kx.PadsCombined
 class Relay:
     """The relay function of one site; pads come from its KMA."""
 
-    def __init__(self, kma: KMA, sites: frozenset[str]) -> None:
+    def __init__(self, kma: KMA, sites: AbstractSet[str]) -> None:
         """Relay with the pads of ``kma``, among ``sites``."""
         self._kma = kma
         self._sites = sites
@@ -76,7 +78,7 @@ class Relay:
             ProtocolError: a path or sender that cannot be; then nothing was cut and nobody is told.
         """
         path = message.path
-        if not self._sites.issuperset(path) or not 1 < len(path) == len(set(path)):
+        if not self._sites >= set(path) or not 1 < len(path) == len(set(path)):
             raise ProtocolError(f"site {peer} relays over {'-'.join(path)}, which is no path of this network")
         if isinstance(message, kx.PadXor):
             return self._pads.collect(peer, message, now)

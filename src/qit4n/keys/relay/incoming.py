@@ -47,7 +47,10 @@ class IncomingPools:
 
     def pool(self, source: str) -> KeyPool:
         """What is held from ``source``."""
-        return self._pools.setdefault(source, KeyPool())
+        found = self._pools.get(source)
+        if found is None:
+            found = self._pools[source] = KeyPool()
+        return found
 
     def arrived(self, arrival: Arrived, now: float) -> Step:
         """Hold a share and tell the source its digest.

@@ -12,6 +12,8 @@ SMALLEST_CHUNK_BYTES, LARGEST_CHUNK_BYTES = 128, 65_536
 CHUNKS_IN_FLIGHT = 8
 MOST_REASON = 200
 BACK_OFF_S = 0.5
+BURST_S = 2.0
+AVOID_S = 5.0
 REFILL_SHARE = 4
 STOCK_SHARE = 4
 SALTS_BYTES = 2 * SALT_BYTES  # of the chunk and of the share
@@ -56,13 +58,19 @@ class OutgoingPool:
     ready: KeyPool = field(default_factory=KeyPool)
     in_flight: dict[str, Flight] = field(default_factory=dict)
     knowledge: dict[str, Knowledge] = field(default_factory=dict)
-    paths: tuple[Path, ...] = ()
+    ordered: tuple[Path, ...] = ()
+    backups: tuple[Path, ...] = ()
     target_bytes: int = 0
+    rate_bytes: float | None = None
     most_bytes: int = LARGEST_CHUNK_BYTES
     grown_bytes: int = SMALLEST_CHUNK_BYTES
     not_before: float = 0.0
     reason: str = ""
+    avoided: dict[Path, float] = field(default_factory=dict)
+    allowance: float = 0.0
+    counted_at: float = 0.0
     altered: dict[Path, int] = field(default_factory=dict)
+    compared_shares: int = 0
     relayed_bytes: int = 0
     supplied_bytes: int = 0
 
@@ -71,13 +79,54 @@ class OutgoingPool:
 
         ``site`` is the source. It trusts the controller with amounts, not with who may know a key.
         """
-        self.paths, self.target_bytes = (order.paths, order.target_bits // 8) if order else ((), 0)
+        self.ordered, self.backups, self.target_bytes, self.rate_bytes = (), (), 0, None
         if order:
-            self.most_bytes = order.most_bits // 8
+            self.target_bytes, self.most_bytes = order.target_bits // 8, order.most_bits // 8
+            self.rate_bytes = None if order.rate_bps is None else max(order.rate_bps, 0.0) / 8
             broken = _breach(order.paths, site, self.peer, self.trust)
-            if broken:
-                self.paths = ()
+            if not broken:
+                self.ordered = order.paths
+                self.backups = tuple(one for one in order.backups if not _breach((one,), site, self.peer, self.trust))
             self.reason = broken or order.reason or self.reason
+
+    def paths(self, now: float) -> tuple[Path, ...]:
+        """The paths to send over: those that were ordered, one that failed lately replaced by a backup.
+
+        A backup that would meet another path is not taken: shares never meet.
+        """
+        chosen = list(self.ordered)
+        good = [path for path in self.backups if not self._avoids(path, now)]
+        for place, path in enumerate(self.ordered):
+            if not self._avoids(path, now):
+                continue
+            for backup in good:
+                changed = (*chosen[:place], backup, *chosen[place + 1 :])
+                if not _breach(changed, path[0], self.peer, self.trust):
+                    chosen[place] = backup
+                    break
+        return tuple(chosen)
+
+    def _avoids(self, path: Path, now: float) -> bool:
+        return self.avoided.get(path, now) > now
+
+    def avoid(self, paths: tuple[Path, ...], now: float) -> None:
+        """Paths have failed: take backups for them for a while."""
+        self.avoided = {path: until for path, until in self.avoided.items() if until > now}
+        self.avoided |= dict.fromkeys(paths, now + AVOID_S)
+
+    def within_rate(self, size: int, now: float) -> int:
+        """How much of ``size`` bytes the order's rate lets go now: all, what has gathered in a second, or nothing yet.
+
+        Unused rate is kept for some seconds.
+        """
+        if self.rate_bytes is None:
+            return size
+        most = max(BURST_S * self.rate_bytes, 2.0 * SMALLEST_CHUNK_BYTES)
+        self.allowance = min(most, self.allowance + self.rate_bytes * max(0.0, now - self.counted_at))
+        self.counted_at = now
+        if size <= self.allowance:
+            return size
+        return int(self.allowance) // 32 * 32 if self.allowance >= most / 2 else 0
 
     @property
     def last_refusal(self) -> str:
@@ -127,6 +176,9 @@ def _breach(paths: tuple[Path, ...], source: str, destination: str, trust: Trust
             return f"the controller's path {told} does not lead from {source} to {destination}"
         if trust.centre in path:
             return f"the controller's path {told} meets the centre {trust.centre}"
+        shut = [one for one in trust.excluded if one in path]
+        if shut:
+            return f"the controller's path {told} meets {', '.join(shut)}, which the trust policy excludes"
         met = sorted(seen.intersection(path[1:-1]))
         if met:
             return f"the controller's paths are not disjoint: they meet at {', '.join(met)}"

@@ -8,7 +8,9 @@ Rules it keeps (numbers of ``interfaces/etsi014.py``):
   given again.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -70,6 +72,7 @@ class HeldKeys:
         self._ages, self._preserved_ages = Ages(), Ages()
         self._preserve = preserve
         self.unclaimed_keys = 0
+        self._unclaimed_bytes = Counter[tuple[str, str]]()
         for record in records:
             waiting = (int.from_bytes(mask, "little") for mask in record.waiting)
             held = HeldBatch(
@@ -84,10 +87,15 @@ class HeldKeys:
             (self._batches if unclaimed else self._preserved)[batch] = held
             (self._ages if unclaimed else self._preserved_ages).add(batch, held.supplied_at)
             self.unclaimed_keys += unclaimed.bit_count()
+            for slave, mask in held.waiting.items():
+                self._count(held, slave, mask.bit_count())
 
     def __contains__(self, batch: bytes) -> bool:
-        """Whether this batch is here."""
-        return batch in self._batches or batch in self._preserved
+        """Whether this batch, or one that has its ids, is here."""
+        if batch in self._batches or batch in self._preserved:
+            return True
+        name = batch[: ak.BATCH_BYTES]
+        return name in self._batches or name in self._preserved
 
     def hold(self, batch: bytes, values: bytes, *, size: int, master: str, slaves: tuple[str, ...], now: float) -> Step:
         """Keep a batch for ``slaves``; the step makes it durable."""
@@ -96,7 +104,17 @@ class HeldKeys:
         self._batches[batch] = held
         self._ages.add(batch, now)
         self.unclaimed_keys += held.number
+        for slave in slaves:
+            self._count(held, slave, held.number)
         return Step([_record(batch, held)]).tell("held", batch.hex(), len(values), master, *slaves)
+
+    def _count(self, held: HeldBatch, slave: str, keys: int) -> None:
+        """So many keys more wait for a slave, or fewer."""
+        self._unclaimed_bytes[held.master, slave] += keys * held.size
+
+    def unclaimed_bits(self, master: str, slave: str) -> int:
+        """How much of this master's key a slave has yet to fetch."""
+        return 8 * self._unclaimed_bytes[master, slave]
 
     def master_of(self, batch: bytes) -> str | None:
         """Who was supplied with a batch that is held, else None."""
@@ -105,12 +123,12 @@ class HeldKeys:
 
     def has_of(self, request: ak.GetKeysByID) -> bool:
         """Whether any of these keys was supplied to this master with this slave."""
-        found = (self._batches.get(ak.place_of(key_id)[0]) for key_id in request.key_ids)
+        found = (self._batches.get(self._place_of(key_id)[0]) for key_id in request.key_ids)
         return any(held and held.master == request.master and request.slave in held.waiting for held in found)
 
     def fetch(self, number: int, request: ak.GetKeysByID) -> Step:
         """Give a slave its copies."""
-        runs = _runs(request.key_ids)
+        runs = self._runs(request.key_ids)
         wanted = self._wanted(request, runs)
         if wanted is None:
             return Step(actions=[Answer(number, self._refusal(request))])
@@ -136,11 +154,66 @@ class HeldKeys:
             wanted[batch] = before | mask
         return wanted
 
+    def _place_of(self, key_id: bytes) -> tuple[bytes, int]:
+        """Batch and place of a key id; one that another network has named is a batch of its own."""
+        batch, place = ak.place_of(key_id)
+        return (key_id, 0) if key_id in self._batches and batch not in self._batches else (batch, place)
+
+    def _runs(self, key_ids: tuple[bytes, ...]) -> list[Run]:
+        """Batch, places and ids; neighbours of one batch together."""
+        runs: list[Run] = []
+        last = b""
+        for key_id in key_ids:
+            batch = key_id[: ak.BATCH_BYTES]
+            if batch != last:
+                named, place = self._place_of(key_id)
+                if named != batch:
+                    runs.append((named, [place], [key_id]))
+                    last = b""
+                    continue
+                runs.append((batch, [], []))
+                last = batch
+            _, places, ids = runs[-1]
+            places.append(int.from_bytes(key_id[ak.BATCH_BYTES :]))
+            ids.append(key_id)
+        return runs
+
+    def void(
+        self, master: str, slaves: AbstractSet[str], key_ids: Collection[bytes] | None
+    ) -> tuple[list[bytes], Step]:
+        """Take keys back that none of ``slaves`` has had; ``None``: all. Which these are, and the step."""
+        wanted: dict[bytes, int] = {}
+        for key_id in self._ids_of(master) if key_ids is None else key_ids:
+            batch, place = self._place_of(key_id)
+            held = self._batches.get(batch)
+            if held and held.master == master and held.waiting and slaves >= held.waiting.keys():
+                wanted[batch] = wanted.get(batch, 0) | (1 << place if place < held.number else 0)
+        step, found = Step(), list[bytes]()
+        for batch, mask in wanted.items():
+            for untouched in self._batches[batch].waiting.values():
+                mask &= untouched  # noqa: PLW2901 - what every slave still waits for
+            found += _ids(batch, mask)
+            step.extend(self._void(batch, mask) if mask else Step())
+        return found, step
+
+    def _ids_of(self, master: str) -> list[bytes]:
+        return [key_id for batch in self.of({master}) for key_id in _ids(batch, self._batches[batch].unclaimed())]
+
+    def _void(self, batch: bytes, mask: int) -> Step:
+        held, note = self._batches[batch], "the other network took it back"
+        if mask == held.unclaimed():
+            return self.erase(batch, "voided", note)
+        for slave in held.waiting:
+            held.take(slave, mask, overwrite=True)
+            self._count(held, slave, -mask.bit_count())
+        self.unclaimed_keys -= mask.bit_count()
+        return Step([_record(batch, held)]).tell("voided", batch.hex(), mask.bit_count() * held.size, note=note)
+
     def _refusal(self, request: ak.GetKeysByID) -> ak.Refused:
         """Which keys were refused, and why."""
         others, unknown = [], []
         for key_id in request.key_ids:
-            batch, place = ak.place_of(key_id)
+            batch, place = self._place_of(key_id)
             held = self._batches.get(batch)
             if held is None or held.master != request.master or not held.unclaimed() >> place & 1:
                 unknown.append(key_id)
@@ -159,6 +232,7 @@ class HeldKeys:
         held.take(slave, mask, overwrite=not self._preserve)
         after = held.unclaimed()
         self.unclaimed_keys -= (before & ~after).bit_count()
+        self._count(held, slave, -mask.bit_count())
         step.tell("fetched", batch.hex(), mask.bit_count() * held.size, slave, held.master)
         if after:
             step.writes.append(_record(batch, held))
@@ -179,6 +253,8 @@ class HeldKeys:
         self._ages.remove(batch, held.supplied_at)
         self._preserved_ages.remove(batch, held.supplied_at)
         self.unclaimed_keys -= held.unclaimed().bit_count()
+        for slave, mask in held.waiting.items():
+            self._count(held, slave, -mask.bit_count())
         size = len(held.values)
         held.values[:] = bytes(size)
         return Step([Erase(HeldKeysRecord.kind, batch.hex())]).tell(why, batch.hex(), size, note=note)
@@ -235,19 +311,11 @@ class Ages:
         return found
 
 
-def _runs(key_ids: tuple[bytes, ...]) -> list[Run]:
-    """Batch, places and ids; neighbours of one batch together."""
-    runs: list[Run] = []
-    last = b""
-    for key_id in key_ids:
-        batch = key_id[: ak.BATCH_BYTES]
-        if batch != last:
-            runs.append((batch, [], []))
-            last = batch
-        _, places, ids = runs[-1]
-        places.append(int.from_bytes(key_id[ak.BATCH_BYTES :]))
-        ids.append(key_id)
-    return runs
+def _ids(batch: bytes, mask: int) -> list[bytes]:
+    """The ids of the keys in a mask."""
+    if len(batch) > ak.BATCH_BYTES:
+        return [batch] if mask else []
+    return [batch + place.to_bytes(4) for place in range(mask.bit_length()) if mask >> place & 1]
 
 
 def _mask(places: list[int]) -> int:

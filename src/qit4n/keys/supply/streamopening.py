@@ -67,9 +67,9 @@ class StreamOpening:
 
     def open(self, number: int, request: ak.OpenStream, now: float) -> Step:
         """Open an application's end, or ask the leading site."""
-        refused = self._access.refuse_pair(request.application, request.peer)
+        refused = self._refuse(request)
         if refused:
-            return Step(actions=[_none(refused.text).answer(number)])
+            return Step(actions=[_none(refused).answer(number)])
         stream = request.stream or _new_id(self._entropy)
         known = self._supply.streams.get(stream)
         if stream in self.joining or (known and request.application in known.open):
@@ -83,6 +83,18 @@ class StreamOpening:
         if known:
             return Step(actions=[_in_use(stream).answer(number)])
         return self._ask(number, request, stream, leader, now)
+
+    def _refuse(self, request: ak.OpenStream) -> str:
+        """Why these two cannot have a stream from here, if so."""
+        refused = self._access.refuse_pair(request.application, request.peer)
+        if refused:
+            return refused.text
+        first = self._directory.sites[request.application]
+        if first != self._supply.site:
+            return f"key streams of {request.application} are at its first site, {first}"
+        if request.peer in self._directory.abroad:
+            return f"{request.peer} is in another network; keys go there by ETSI GS QKD 014, streams do not"
+        return ""
 
     def _ask(self, number: int, request: ak.OpenStream, stream: bytes, leader: str, now: float) -> Step:
         if not self._supply.agrees(leader):
@@ -154,6 +166,8 @@ class StreamOpening:
             ProtocolError: the other site may not ask this.
         """
         may = self._access.plausible(peer, message.application, (message.peer,))
+        sites = self._directory.sites
+        may = may and (sites[message.application], sites[message.peer]) == (peer, self._supply.site)
         if not may or message.peer > message.application or len(message.stream) != ID_BYTES:
             raise ProtocolError(f"site {peer} may not open a stream of {message.application} with {message.peer}")
         verdict, step = self._admit(message.stream, message.application, message.peer, message.qos, now)

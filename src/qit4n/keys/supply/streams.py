@@ -149,9 +149,9 @@ class KeyStreams:
         return step
 
     def _is_no_old_copy(self, stream: Stream, now: float) -> bool:
-        """Soon after a start nothing is given before the other site has agreed that this store is no old copy."""
+        """Soon after a start nothing is given before the other sites had time to show that it is an old copy."""
         started = self._started_at if self._started_at is not None else now
-        return stream.leads or self._supply.reachable(stream) or now - started > AGREEMENT_LIMIT_S
+        return self._supply.agrees(stream.peer) or now - started > AGREEMENT_LIMIT_S
 
     def _give(self, one: Getting, stream: Stream, now: float) -> Step:
         chunk, room = stream.chunks[one.index], one.request.metadata_size
@@ -253,6 +253,10 @@ class KeyStreams:
     def lost(self, peer: str) -> Step:
         """No connection to ``peer`` any more."""
         return self._opening.lost(peer)
+
+    def adopt(self) -> Step:
+        """Take what has changed in the directory."""
+        return self._supply.adopt()
 
     def timer(self, now: float) -> Step:
         """Go on cutting, destroy what is too old, close what is not used, answer who has waited long enough."""

@@ -71,6 +71,14 @@ class StreamSupply:
                 found.take(held)
         return step
 
+    def adopt(self) -> Step:
+        """Forget the streams that no demand of a changed file allows."""
+        step = Step()
+        for stream in tuple(self.streams.values()):
+            if not self._directory.allowed(*stream.applications):
+                step.extend(self.erase(stream))
+        return step
+
     def place(self, leader: str, other: str) -> tuple[tuple[str, ...], str, bool]:
         """Of two applications, the leading site's first: those here, the other site, whether this one leads."""
         sites = self._directory.sites
@@ -96,7 +104,7 @@ class StreamSupply:
 
     def reachable(self, stream: Stream) -> bool:
         """Whether key may be cut now."""
-        return stream.local or stream.peer in self._agreed
+        return stream.peer in self._agreed  # the site itself, of a local one: it goes with a store that is an old copy
 
     # the leading site
 
@@ -305,9 +313,9 @@ class StreamSupply:
         return Step([stream.kept()]) if stream.open else self.erase(stream)
 
     def void_with(self, peer: str) -> Step:
-        """This store is an old copy: what it holds of streams with ``peer``, or of this site, may have been given."""
+        """This store is an old copy: what it holds of streams with ``peer`` may have been given."""
         step = Step()
-        for stream in [one for one in self.streams.values() if one.peer == peer or one.local]:
+        for stream in [one for one in self.streams.values() if one.peer == peer]:
             step.extend(self.erase(stream))
             if not stream.local:
                 step.actions.append(Send(peer, kx.StreamEnd(stream=stream.name, open=False)))

@@ -11,17 +11,24 @@ Bits = NDArray[np.uint8]
 
 
 class Announce(Message, frozen=True, kw_only=True):
-    """Receiver: in which slots of one segment it clicked, as gaps (:func:`pack_slots`), and the bases it had chosen."""
+    """Receiver: in which slots of one segment it clicked, as gaps (:func:`pack_slots`), and the bases it had chosen.
+
+    With ``intensities`` where both ends send light to a middle, which has told it where two detectors clicked.
+    """
 
     first_slot: int
     pulses: int
     clicks: int
     gaps: bytes
     bases: bytes
+    intensities: bytes = b""
 
 
 class Sifted(Message, frozen=True, kw_only=True):
-    """Transmitter: which of them have equal bases; their intensities, 0 the signal; its bits in the test basis."""
+    """Transmitter: which of them have equal bases; their intensities, 0 the signal; its bits in the test basis.
+
+    Where both ends send light, pairs of intensities: its own times their number at the other end, plus the other's.
+    """
 
     first_slot: int
     kept: bytes

@@ -58,6 +58,7 @@ class ReceiverSession(Session):
             clicks=detections.slots.size,
             gaps=messages.pack_slots(detections.slots, first_slot),
             bases=pack(detections.bases),
+            intensities=messages.pack_intensities(detections.intensities, self.settings.physics.receiver_kinds),
         )
         return [self.say(announce)]
 

@@ -9,7 +9,8 @@ import math
 
 from qit4n.kernels.compiled import kernels
 from qit4n.quantum.distillation.cascade import FRAME_BITS, MOST_GROUPS, CascadeEnd, CascadePlan, Packed
-from qit4n.quantum.distillation.ldpc import LdpcEnd, LdpcPlan
+from qit4n.quantum.distillation.ldpc import LdpcPlan
+from qit4n.quantum.distillation.ldpcends import LdpcEnd
 
 DISTANT_S = 1e-3
 LEAST_FLIGHT = 32

@@ -15,9 +15,8 @@ import numpy as np
 
 from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.kernels.toeplitz import toeplitz_hash
-from qit4n.physics.bbm92 import BBM92
-from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import Counts, FiniteKey
+from qit4n.physics.links import Physics
 from qit4n.quantum.distillation import messages, reconcile
 from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
 from qit4n.quantum.distillation.cascade import Packed
@@ -38,7 +37,7 @@ class Settings:
     epsilon_secrecy: float
     epsilon_correctness: float
     max_qber: float
-    physics: DecoyBB84 | BBM92
+    physics: Physics
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,7 @@ class Session(ABC):
             concentration=found.proof.concentration,
             reconciliation=progress.reason,
             abort_rules=(
-                f"QBER above {settings.max_qber:.1%} in either basis",
+                f"QBER above {settings.max_qber:.1%} in {settings.physics.qber_of}",
                 "finite-key length below that of the next one-time key",
                 "verification value differs",
                 "a tag does not fit",

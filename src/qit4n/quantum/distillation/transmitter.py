@@ -62,7 +62,9 @@ class TransmitterSession(Session):
         theirs = unpack(message.bases, slots.size)
         prepared = self._prepared(slots)
         equal = (prepared.bases == theirs) & prepared.known
-        kept = states(prepared.bits, prepared.bases, prepared.intensities)[equal]
+        others = self.settings.physics.receiver_kinds
+        sent = messages.unpack_intensities(message.intensities, slots.size, others)
+        kept = states(prepared.bits, prepared.bases, prepared.intensities * np.uint8(others) + sent)[equal]
         self.sifted.add(slots[equal], kept)
         sifted = messages.Sifted(
             first_slot=message.first_slot,
@@ -80,14 +82,14 @@ class TransmitterSession(Session):
             raise ProtocolError("more errors reported than bits tested")
         self.last_block = max(self.last_block + 1, int(now * 1000))
         self.progress = Progress(block=block, number=self.last_block, test_errors=message.errors, key_errors=())
-        test = self.counts().test
-        self.check_qber(test.error_rate, "test")
+        rate = self.settings.physics.key_error_rate(self.counts().test)
+        self.check_qber(rate, "test")
         self.state = "correcting"
         seed = int.from_bytes(self._entropy(SEED_BYTES))
         plan, reason = reconcile.choose(
             block.size,
             seed,
-            test.error_rate,
+            rate,
             round_trip_s=self._round_trip_s,
             fill_s=block.pulses / self.settings.physics.pulse_rate_hz,
         )

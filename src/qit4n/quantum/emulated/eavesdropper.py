@@ -1,5 +1,6 @@
 """Eavesdroppers on the emulated quantum channel, and detectors in their hands."""
 
+import math
 from dataclasses import replace
 
 import msgspec
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from qit4n.kernels.sampling import Dice
 from qit4n.physics.attacks import splitting_shares
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS, TEST_BASIS, Detections, Light
+from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS, PHASES, TEST_BASIS, Detections, Light
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.units import transmittance
 
@@ -36,6 +37,26 @@ class InterceptResend:
         bits = np.where(same, states[attacked] & BIT, guesses)
         states[attacked] = bits * BIT + bases * BASIS
         return msgspec.structs.replace(light, states=states.tobytes())
+
+
+class GuessedPhase:
+    """Measures the phase of a share of the first end's pulses in twin fields, and resends what she found.
+
+    Two coherent states of mean photons mu and opposite phases are told apart with an error of at least
+    ``(1 - sqrt(1 - e^(-4 mu)))/2`` (Helstrom 1976), which her share adds to the errors of the key basis. Brightness
+    stays as it is, which is more than she could do: she does not know a pulse of the test basis from one of the key.
+    """
+
+    def __init__(self, fraction: float, key_intensity: float, dice: Dice) -> None:
+        """Attack each pulse with probability ``fraction``."""
+        self._turned = fraction * (1.0 - math.sqrt(-math.expm1(-4.0 * key_intensity))) / 2.0
+        self._dice = dice
+
+    def tamper(self, light: Light) -> Light:
+        """The light that goes on to the middle: some phases are opposite."""
+        states = light.state_array()
+        turned = self._dice.random(states.size) < self._turned
+        return msgspec.structs.replace(light, states=(states ^ turned * np.uint8(PHASES // 2)).tobytes())
 
 
 class PhotonNumberSplitting:

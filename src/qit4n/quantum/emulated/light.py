@@ -1,13 +1,17 @@
 """What the emulated quantum channel carries, and what each end keeps to itself."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from qit4n.errors import ProtocolError
+
 BIT, BASIS = 1, 2
 OTHERS_SHIFT, MOST_OTHERS = 2, 7
+PHASES, KIND_SHIFT = 32, 5
 KEY_BASIS, TEST_BASIS = 0, 1
 MOST_PULSES = 1 << 32
 LAST_SEGMENT = 1 << 62
@@ -20,15 +24,18 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
 
     Loss of the fibre, loss of the receiver and detector efficiency commute, so the emulation thins the photons by
     all of them at the source and carries only what matters. The intensity is nowhere in it: only the transmitter
-    knows.
+    knows. Of twin fields the other end's pulse matters too, so pulses with a candidate for a photon are in it, with
+    their amplitude and phase (:mod:`.twinfield`).
 
     Attributes:
         first_slot: slot of the first pulse, counted from the beginning of the session (beyond 2^32 as well).
         pulses: how many pulses the segment has, at most 2^32.
         slots: offsets from ``first_slot``, strictly ascending (uint32, little endian).
-        photons: photons that would be detected, at least one (uint8).
+        photons: photons that would be detected, of twin fields candidates for them, at least one (uint8).
         states: bit 0 the bit, bit 1 the basis, 0 key and 1 test, bits 2 to 4 how many photons more are in the
-            opposite state, as pairs of several entangled photons leave them (uint8).
+            opposite state, as pairs of several entangled photons leave them; of twin fields bits 0 to 4 the phase in
+            parts of 1/32 of a turn, bits 5 and 6 the kind of pulse, 0 of the key basis, then those of the test (uint8).
+        emitted_at: when the first pulse left, by the clock; only where an optical switch is on the way.
     """
 
     first_slot: int
@@ -36,6 +43,7 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     slots: bytes
     photons: bytes
     states: bytes
+    emitted_at: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a segment that contradicts itself; while decoding, msgspec makes it a ValidationError.
@@ -63,8 +71,23 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
         return np.frombuffer(self.photons, np.uint8)
 
     def state_array(self) -> NDArray[np.uint8]:
-        """Bits and bases."""
+        """Bits and bases, or phases and kinds of pulses."""
         return np.frombuffer(self.states, np.uint8)
+
+
+def joined(parts: Sequence[Light]) -> Light:
+    """Segments that follow each other as one."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0].first_slot
+    slots = [part.slot_array() - first for part in parts]
+    return Light(
+        first_slot=first,
+        pulses=sum(part.pulses for part in parts),
+        slots=np.concatenate(slots).astype("<u4").tobytes(),
+        photons=b"".join(part.photons for part in parts),
+        states=b"".join(part.states for part in parts),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,17 +111,57 @@ class Prepared:
 class Detections:
     """What the receiver detected: slots (int64, ascending), its bases and bits (uint8). Secret, so it has no repr.
 
-    ``double_clicks`` of them had both detectors fire and got a random bit.
+    ``double_clicks`` of them had both detectors fire and got a random bit. ``intensities`` are those that this end sent
+    itself, where both ends send (uint8); otherwise empty.
     """
 
     slots: NDArray[np.int64]
     bases: NDArray[np.uint8]
     bits: NDArray[np.uint8]
     double_clicks: int
+    intensities: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
 
     def __repr__(self) -> str:
         """The amount only."""
         return f"Detections({self.slots.size} slots)"
+
+
+class Announced:
+    """Which slots are open to announcement: emitted, and neither asked for nor forgotten yet."""
+
+    def __init__(self) -> None:
+        """Before slot 0."""
+        self.first_open = 0
+        self.next_slot = 0
+
+    def emitted(self, pulses: int) -> int:
+        """So many slots more; the first of them."""
+        first, self.next_slot = self.next_slot, self.next_slot + pulses
+        return first
+
+    def forget_before(self, slot: int) -> None:
+        """Nobody will ask for slots below ``slot``."""
+        self.first_open = max(self.first_open, slot)
+
+    def check(self, slots: NDArray[np.int64]) -> None:
+        """Refuse slots that are not open.
+
+        Raises:
+            ProtocolError: they are not strictly ascending, were asked for before, or are not emitted yet.
+        """
+        if slots.size and (slots[0] < self.first_open or slots[-1] >= self.next_slot):
+            raise ProtocolError(
+                f"slots {slots[0]} to {slots[-1]} are announced; "
+                f"{self.first_open} to {self.next_slot - 1} are open to announcement"
+            )
+        if np.any(slots[1:] <= slots[:-1]):
+            raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
+
+
+def union(*slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All of these slots once, ascending. Runs that ascend already are merged, which hashing them is no match for."""
+    found = np.sort(np.concatenate(slots), kind="stable")
+    return found[np.diff(found, prepend=-1) > 0]
 
 
 def locate(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

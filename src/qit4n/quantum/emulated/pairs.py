@@ -12,10 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.errors import ProtocolError
 from qit4n.kernels.sampling import Dice, Stream, successes
 from qit4n.physics.bbm92 import BBM92
-from qit4n.quantum.emulated.light import MOST_OTHERS, MOST_PULSES, OTHERS_SHIFT, Light, Prepared, locate
+from qit4n.quantum.emulated.light import (
+    MOST_OTHERS,
+    MOST_PULSES,
+    OTHERS_SHIFT,
+    Announced,
+    Light,
+    Prepared,
+    locate,
+    union,
+)
 
 MOST_PHOTONS = 255
 
@@ -38,12 +46,15 @@ class EmulatedPairs:
 
     def __init__(self, link: BBM92, dice: Dice) -> None:
         """A source at slot 0."""
-        self._link = link
+        self.retune(link)
         self._dice = dice
-        self._next_slot = 0
-        self._first_known = 0
+        self._open = Announced()
         self._measured: deque[_Segment] = deque()
         self._thermal = 1.0 / (1.0 + link.pairs_per_pulse / 2.0)
+
+    def retune(self, link: BBM92) -> None:
+        """The line changes before the next segment. The source stays as it is."""
+        self._link = link
 
     def emit(self, pulses: int) -> Light:
         """The next ``pulses`` pulses.
@@ -57,7 +68,7 @@ class EmulatedPairs:
         pairs = self._pairs(offsets.size)
         here, there = (self._dice.binomial(pairs, eta) for eta in self._link.transmittances)
         bases = self._bases(offsets.size)
-        first, self._next_slot = self._next_slot, self._next_slot + pulses
+        first = self._open.emitted(pulses)
         self._measure(first, pulses, offsets.astype(np.int64), here, bases)
         lit = np.flatnonzero(there.any(axis=0))
         zeros, ones = there[:, lit]
@@ -78,10 +89,7 @@ class EmulatedPairs:
         Raises:
             ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
         """
-        if slots.size and (slots[0] < self._first_known or slots[-1] >= self._next_slot):
-            raise ProtocolError(f"slots {slots[0]} to {slots[-1]} are announced; they are not open to announcement")
-        if np.any(slots[1:] <= slots[:-1]):
-            raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
+        self._open.check(slots)
         bits, bases = np.zeros(slots.size, np.uint8), np.zeros(slots.size, np.uint8)
         known = np.zeros(slots.size, np.bool_)
         for segment in list(self._measured):  # another thread may append meanwhile
@@ -93,8 +101,8 @@ class EmulatedPairs:
 
     def forget_before(self, slot: int) -> None:
         """Forget all slots below ``slot``: nobody will ask for them."""
-        self._first_known = max(self._first_known, slot)
-        while self._measured and self._measured[0].end <= self._first_known:
+        self._open.forget_before(slot)
+        while self._measured and self._measured[0].end <= self._open.first_open:
             self._measured.popleft()
 
     def _pairs(self, count: int) -> NDArray[np.int64]:
@@ -115,8 +123,8 @@ class EmulatedPairs:
         """Clicks of this end: photons of pairs and dark counts, a double click at random."""
         clicked = [offsets[found > 0] for found in here]
         dark = [successes(pulses, self._link.dark_count_probability, Stream.drawn(self._dice)) for _ in range(2)]
-        fired = [np.union1d(one, other.astype(np.int64)) for one, other in zip(clicked, dark, strict=True)]
-        slots = np.union1d(*fired)
+        fired = [union(one, other.astype(np.int64)) for one, other in zip(clicked, dark, strict=True)]
+        slots = union(*fired)
         zero, one = (np.isin(slots, found, assume_unique=True) for found in fired)
         random = self._dice.integers(0, 2, slots.size, np.uint8)
         chosen = self._bases(slots.size)

@@ -32,6 +32,10 @@ class EmulatedReceiver:
         )
         self._clicks = _Clicks(link, Stream.drawn(dice))
 
+    def retune(self, link: DecoyBB84 | BBM92) -> None:
+        """Dark counts of the next segment are those of ``link``: neighbours in the fibre light up."""
+        self._link = link
+
     def detect(self, light: Light) -> Detections:
         """The detections of one segment.
 
@@ -50,7 +54,9 @@ class EmulatedReceiver:
         return Detections(slots=gates, bases=bases, bits=bits, double_clicks=doubles)
 
     def _dark_counts(self, gates: int) -> NDArray[np.uint32]:
-        return successes(gates, self._link.dark_count_probability, Stream.drawn(self._dice))
+        link = self._link
+        dark = link.far_dark_count_probability if isinstance(link, BBM92) else link.dark_count_probability
+        return successes(gates, dark, Stream.drawn(self._dice))
 
 
 class _Clicks:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.errors import ProtocolError
 from qit4n.kernels.compiled import kernels
 from qit4n.kernels.sampling import Dice, Marks, Stream, mark, photon_classes, successes, threshold
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import BASIS, BIT, MOST_PULSES, Light, Prepared, locate
+from qit4n.quantum.emulated.light import BASIS, BIT, MOST_PULSES, Announced, Light, Prepared, locate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +21,7 @@ class _Segment:
     end: int
     offsets: NDArray[np.uint32]
     marks: NDArray[np.uint8]
+    dark: "_Dark"
 
 
 class EmulatedTransmitter:
@@ -32,11 +32,15 @@ class EmulatedTransmitter:
 
     def __init__(self, link: DecoyBB84, dice: Dice) -> None:
         """A laser at slot 0."""
-        self._link = link
         self._dice = dice
-        self._next_slot = 0
-        self._first_known = 0
+        self._open = Announced()
         self._emitted: deque[_Segment] = deque()
+        self._stream = Stream.drawn(dice)
+        self.retune(link)
+
+    def retune(self, link: DecoyBB84) -> None:
+        """The line changes before the next segment: a satellite moves. The source stays as it is."""
+        self._link = link
         eta = link.transmittance
         self._detectable = float(sum(share * -np.expm1(-mu * eta) for share, mu in link.intensities))
         test_from = threshold(link.key_basis_probability, 31)
@@ -45,7 +49,7 @@ class EmulatedTransmitter:
         dimmest = min(mean for _, mean in sources)  # that of a source so bright that exp(-mean) is zero
         dark = np.cumsum([share * math.exp(dimmest - mean) for share, mean in sources])
         begins = np.array([threshold(one, 32) for one in dark[:-1] / dark[-1]], np.uint64)
-        self._dark = _Dark(test_from, begins, Stream.drawn(dice))
+        self._dark = _Dark(test_from, begins, self._stream)
 
     def emit(self, pulses: int) -> Light:
         """The next ``pulses`` pulses.
@@ -57,9 +61,8 @@ class EmulatedTransmitter:
             raise ValueError(f"a segment has 1 to 2^32 pulses, not {pulses}")
         offsets = successes(pulses, self._detectable, Stream.drawn(self._dice))
         marks, photons = self._lit.draw(offsets.size, Stream.drawn(self._dice))
-        first = self._next_slot
-        self._next_slot += pulses
-        self._emitted.append(_Segment(first=first, end=self._next_slot, offsets=offsets, marks=marks))
+        first = self._open.emitted(pulses)
+        self._emitted.append(_Segment(first=first, end=first + pulses, offsets=offsets, marks=marks, dark=self._dark))
         return Light(
             first_slot=first,
             pulses=pulses,
@@ -79,12 +82,12 @@ class EmulatedTransmitter:
         Raises:
             ProtocolError: the slots are not strictly ascending, were asked for before, or are not emitted yet.
         """
-        self._check(slots)
+        self._open.check(slots)
         emitted = list(self._emitted)  # another thread may append meanwhile
         known = [segment for segment in emitted if slots.size and segment.first <= slots[-1]]
         cuts = np.searchsorted(slots, [segment.end for segment in known])
         parts = np.split(slots, cuts[:-1])
-        found = [self._dark.recall(segment, part) for segment, part in zip(known, parts, strict=False)]
+        found = [segment.dark.recall(segment, part) for segment, part in zip(known, parts, strict=False)]
         marks = np.concatenate(found) if found else np.empty(0, np.uint8)
         if slots.size:
             self.forget_before(int(slots[-1]) + 1)
@@ -97,18 +100,9 @@ class EmulatedTransmitter:
 
     def forget_before(self, slot: int) -> None:
         """Forget all slots below ``slot``: nobody will ask for them."""
-        self._first_known = max(self._first_known, slot)
-        while self._emitted and self._emitted[0].end <= self._first_known:
+        self._open.forget_before(slot)
+        while self._emitted and self._emitted[0].end <= self._open.first_open:
             self._emitted.popleft()
-
-    def _check(self, slots: NDArray[np.int64]) -> None:
-        if slots.size and (slots[0] < self._first_known or slots[-1] >= self._next_slot):
-            raise ProtocolError(
-                f"slots {slots[0]} to {slots[-1]} are announced; "
-                f"{self._first_known} to {self._next_slot - 1} are open to announcement"
-            )
-        if np.any(slots[1:] <= slots[:-1]):
-            raise ProtocolError(f"the {slots.size} announced slots are not strictly ascending")
 
 
 @dataclass(frozen=True)

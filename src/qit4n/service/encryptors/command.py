@@ -6,6 +6,7 @@ import os
 from qit4n.errors import RotationError
 
 LIMIT_S = 10.0
+SECRET_CHARACTERS = 16  # a word of at least so many could be a key
 
 
 async def run(*words: str, given: bytes = b"") -> str:
@@ -32,5 +33,14 @@ async def run(*words: str, given: bytes = b"") -> str:
         await process.wait()
         raise RotationError(f"{' '.join(words)} did not end within {LIMIT_S:g} s") from error
     if process.returncode:
-        raise RotationError(f"{' '.join(words)}: {complained.decode(errors='replace').strip() or process.returncode}")
+        reason = _without(given, complained.decode(errors="replace").strip())
+        raise RotationError(f"{' '.join(words)}: {reason or process.returncode}")
     return printed.decode(errors="replace")
+
+
+def _without(given: bytes, text: str) -> str:
+    """What a program complains, without the words that it was given: some quote the line that they do not like."""
+    for word in given.decode(errors="replace").split():
+        if len(word) >= SECRET_CHARACTERS:
+            text = text.replace(word, "...")
+    return text

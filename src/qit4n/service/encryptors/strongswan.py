@@ -19,6 +19,7 @@ import vici
 from qit4n.errors import RotationError
 
 NAME = "qit4n"
+LOADED = "qit4n-"  # what the daemon calls a PPK of the agent begins so; its owner is the key id
 PPK_BITS = 256  # RFC 8784 section 5.1: at least
 LIMIT_S = 10.0
 POLL_S = 0.02
@@ -49,8 +50,8 @@ class StrongSwan:
         self._seen = 0
 
     async def start(self) -> int:
-        """Show the daemon the certificates."""
-        await self._do(self._load_certificates)
+        """Show the daemon the certificates; take away PPKs that an agent before this one has left in it."""
+        await self._do(self._begin)
         return 0
 
     async def install(self, number: int, key_id: str, key: bytes) -> None:
@@ -88,6 +89,12 @@ class StrongSwan:
         except vici.exception.CommandException as error:
             raise RotationError(f"strongSwan: {error}") from None
 
+    def _begin(self, session: vici.Session) -> None:
+        self._load_certificates(session)
+        for name in session.get_shared().get("keys", []):
+            if name.startswith(LOADED.encode()):
+                session.unload_shared({"id": name})
+
     def _load_certificates(self, session: vici.Session) -> None:
         tunnel = self._tunnel
         session.load_cert({"type": "X509", "flag": "CA", "data": tunnel.ca.read_bytes()})
@@ -100,7 +107,7 @@ class StrongSwan:
         for unique in self._established(session):
             if unique < self._seen:
                 list(session.terminate({"ike-id": str(unique), "timeout": "-1"}))
-        session.load_shared({"id": key_id, "type": "PPK", "data": key, "owners": [key_id]})
+        session.load_shared({"id": LOADED + key_id, "type": "PPK", "data": key, "owners": [key_id]})
         self._ids[number] = key_id
         session.load_conn({NAME: self._connection(key_id)})
 
@@ -136,7 +143,7 @@ class StrongSwan:
     def _unload(self, session: vici.Session, number: int) -> None:
         key_id = self._ids.pop(number, None)
         if key_id is not None:
-            session.unload_shared({"id": key_id})
+            session.unload_shared({"id": LOADED + key_id})
 
     def _established(self, session: vici.Session) -> list[int]:
         """Unique ids of our IKE SAs with a PPK that carry traffic."""

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qit4n.keys.relay.outgoing import (
+    AVOID_S,
     BACK_OFF_S,
+    BURST_S,
     CHUNKS_IN_FLIGHT,
     LARGEST_CHUNK_BYTES,
     SMALLEST_CHUNK_BYTES,
@@ -117,7 +119,7 @@ def test_paths_of_the_controller_that_break_the_trust_are_not_used(paths, trust,
     """The source looks itself: shares never meet at a site, and the centre sees no share; the reason is told."""
     pool = OutgoingPool("B", trust)
     pool.order(ck.PoolOrder(peer="B", paths=paths, target_bits=1 << 22, trust=trust), "A")
-    assert pool.paths == ()
+    assert pool.paths(0.0) == ()
     assert said in pool.last_refusal
 
 
@@ -126,4 +128,62 @@ def test_disjoint_paths_are_used():
     paths = (("A", "B"), ("A", "C", "B"), ("A", "D", "E", "B"))
     pool = OutgoingPool("B", Trust(paths=3))
     pool.order(ck.PoolOrder(peer="B", paths=paths, target_bits=1 << 22, trust=Trust(paths=3)), "A")
-    assert pool.paths == paths
+    assert pool.paths(0.0) == paths
+
+
+ONE, TWO, THREE = ("A", "C", "B"), ("A", "D", "B"), ("A", "E", "B")
+
+
+def test_a_path_that_fails_is_replaced_by_a_backup_for_a_while(pool):
+    """Without asking anybody, and the other way round after the time is over."""
+    pool.order(ck.PoolOrder(peer="B", paths=(ONE,), target_bits=1 << 22, backups=(TWO,)), "A")
+    assert pool.paths(10.0) == (ONE,)
+    pool.avoid((ONE,), 10.0)
+    assert pool.paths(10.1) == (TWO,)
+    pool.avoid((TWO,), 10.2)
+    assert pool.paths(10.3) == (ONE,)  # both have failed: as ordered
+    assert pool.paths(10.3 + AVOID_S) == (ONE,)
+
+
+def test_of_several_paths_only_the_failing_one_is_replaced_and_shares_still_never_meet():
+    """A backup that meets the other path, or breaks the policy, is not taken."""
+    pool = OutgoingPool("B", Trust(paths=2, excluded=("F",)))
+    order = ck.PoolOrder(
+        peer="B",
+        paths=(ONE, TWO),
+        target_bits=1 << 22,
+        trust=pool.trust,
+        backups=(("A", "F", "B"), ("A", "E", "D", "B"), THREE),
+    )
+    pool.order(order, "A")
+    pool.avoid((ONE,), 10.0)
+    assert pool.paths(10.0) == (THREE, TWO)
+
+
+def test_a_path_over_an_excluded_site_is_refused():
+    """Whoever sends the table."""
+    pool = OutgoingPool("B", Trust(excluded=("C",)))
+    pool.order(ck.PoolOrder(peer="B", paths=(ONE,), target_bits=1 << 22, trust=pool.trust), "A")
+    assert pool.paths(0.0) == ()
+    assert "excludes" in pool.last_refusal
+
+
+@given(st.floats(100, 1e6), st.lists(st.floats(0.01, 3.0), min_size=5, max_size=60))
+def test_no_more_is_sent_than_the_rate_allows(rate_bps, pauses):
+    """Over any time: the rate, and a burst of two seconds or two smallest chunks."""
+    pool = OutgoingPool("B", Trust())
+    pool.order(ck.PoolOrder(peer="B", paths=(ONE,), target_bits=1 << 22, rate_bps=rate_bps), "A")
+    now = sent = 0
+    for pause in pauses:
+        now += pause
+        while size := pool.within_rate(SMALLEST_CHUNK_BYTES, now):
+            pool.allowance -= size
+            sent += size
+    burst = max(BURST_S * rate_bps / 8, 2 * SMALLEST_CHUNK_BYTES)
+    assert sent <= rate_bps / 8 * now + burst
+    assert sent >= min(rate_bps / 8 * sum(min(pause, BURST_S) for pause in pauses), burst) - SMALLEST_CHUNK_BYTES
+
+
+def test_without_a_rate_nothing_is_held_back(pool):
+    """Where key is plentiful the controller gives none."""
+    assert pool.within_rate(LARGEST_CHUNK_BYTES, 0.0) == LARGEST_CHUNK_BYTES

@@ -78,15 +78,15 @@ def test_where_no_additional_slave_is_allowed_one_is_400(network):
     )
     one, application = access(network)
     other = second.id
-    refused = one.refuse_request(ak.GetKeys(master=application, slaves=(other, "third")), 256)
+    refused = one.decide(ak.GetKeys(master=application, slaves=(other, "third")))
     assert refused.reason == "too-many-slaves"
     assert STATUS[refused.reason] == 400
-    assert one.refuse_request(ak.GetKeys(master=application, slaves=(other,)), 256) is None
+    assert one.decide(ak.GetKeys(master=application, slaves=(other,))).elsewhere == {second.site: (other,)}
 
 
 def test_a_refused_request_costs_no_quota(network):
     """The quota is counted when everything else is right."""
     one, application = access(network, key_bits_per_day=1000.0)
     request = ak.GetKeys(master=application, slaves=("nobody",))
-    assert one.refuse_request(request, 256).reason == "unknown-application"
+    assert one.decide(request).reason == "unknown-application"
     assert one.refuse_quota(application, 1000, 1.0) is None

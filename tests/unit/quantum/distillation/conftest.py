@@ -9,12 +9,16 @@ import pytest
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import Intensities
+from qit4n.physics.mdi import MDI
+from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.distillation import session
 from qit4n.quantum.distillation.receiver import ReceiverSession
 from qit4n.quantum.distillation.transmitter import TransmitterSession
+from qit4n.quantum.emulated.middle import EmulatedMiddle, arm
 from qit4n.quantum.emulated.pairs import EmulatedPairs
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
+from qit4n.quantum.emulated.twinfield import EmulatedPhases, EmulatedTwinMiddle
 
 LINK = DecoyBB84(
     pulse_rate_hz=1e7,
@@ -28,13 +32,19 @@ LINK = DecoyBB84(
     dead_time_s=1e-6,
     afterpulse_probability=0.01,
 )
+EMULATORS = {
+    DecoyBB84: (EmulatedTransmitter, EmulatedReceiver),
+    BBM92: (EmulatedPairs, EmulatedReceiver),
+    MDI: (EmulatedTransmitter, EmulatedMiddle),
+    TwinField: (EmulatedPhases, EmulatedTwinMiddle),
+}
 
 
 @dataclass
 class Pair:
     """Two ends of one link. ``alter`` may change, drop (None) or pass on each message."""
 
-    physics: DecoyBB84 | BBM92 = LINK
+    physics: DecoyBB84 | BBM92 | MDI | TwinField = LINK
     seed: int = 1
     block_bits: int = 50_000
     keys: int = 8
@@ -51,9 +61,9 @@ class Pair:
         self.dice = np.random.default_rng(self.seed)
         self.order = random.Random(self.seed)
         self.now = 1000.0
-        source = EmulatedPairs if isinstance(self.physics, BBM92) else EmulatedTransmitter
-        self.laser = source(self.physics, self.dice)
-        self.detectors = EmulatedReceiver(self.physics, self.dice)
+        source, detectors = EMULATORS[type(self.physics)]
+        self.laser = source(arm(self.physics, 0) if isinstance(self.physics, MDI) else self.physics, self.dice)
+        self.detectors = detectors(self.physics, self.dice)
         settings = session.Settings(
             link="test",
             block_bits=self.block_bits,

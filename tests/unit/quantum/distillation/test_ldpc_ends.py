@@ -11,12 +11,10 @@ from qit4n.physics.finite_key import binary_entropy
 from qit4n.quantum.distillation.ldpc import (
     BASE_COLUMNS,
     LIFTINGS,
-    ROUNDS,
-    LdpcCorrector,
     LdpcPlan,
-    LdpcReference,
     base_graphs,
 )
+from qit4n.quantum.distillation.ldpcends import ROUNDS, LdpcCorrector, LdpcReference
 
 FULL = BASE_COLUMNS * LIFTINGS[-1]
 

@@ -9,7 +9,8 @@ from qit4n.errors import BlockRefusedError, ProtocolError
 from qit4n.kernels import compiled
 from qit4n.quantum.distillation import reconcile
 from qit4n.quantum.distillation.cascade import CascadePlan
-from qit4n.quantum.distillation.ldpc import LdpcEnd, LdpcPlan
+from qit4n.quantum.distillation.ldpc import LdpcPlan
+from qit4n.quantum.distillation.ldpcends import LdpcEnd
 
 needs_compiled = pytest.mark.skipif(not compiled.levels(), reason="without compiled kernels LDPC is never chosen")
 

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from qit4n.errors import ProtocolError, QitError
-from qit4n.physics import bbm92
+from qit4n.physics import bbm92, twosenders
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import predict
 from qit4n.physics.finite_key import Intensities
+from qit4n.physics.mdi import MDI
+from qit4n.physics.twinfield import TwinField
+from qit4n.physics.twinfieldproof import CURTY_2019
 from qit4n.quantum.distillation import messages
-from qit4n.quantum.emulated.eavesdropper import InterceptResend
+from qit4n.quantum.emulated.eavesdropper import GuessedPhase, InterceptResend
 
 
 def test_both_ends_deliver_the_same_blocks(pair):
@@ -66,6 +69,82 @@ def test_entangled_pairs_run_through_the_whole_chain(pair):
     assert sum(one.qber for one in accounts) / 3 == pytest.approx(expected.qber, rel=0.1)
     rate = sum(one.key_bits + one.authentication_bits for one in accounts) / sum(one.duration_s for one in accounts)
     assert rate == pytest.approx(expected.secret_rate_bps, rel=0.1)
+
+
+MIDDLE = MDI(
+    pulse_rate_hz=1e8,
+    source=Intensities(means=(0.45, 0.16, 0.0), probabilities=(0.32, 0.53, 0.15)),
+    key_basis_probability=0.5,
+    channel_losses_db=(0.25, 0.25),
+    receiver_loss_db=0.0,
+    detector_efficiency=0.95,
+    dark_count_probability=1e-7,
+    misalignment=0.005,
+)
+
+
+def test_a_middle_runs_through_the_chain_until_its_statistics_are_too_few(pair):
+    """MDI: equal bits but for the misalignment, counts by nine pairs of intensities; 50,000 bits prove too little."""
+    run = pair(physics=MIDDLE, block_bits=50_000).run(blocks=1)
+    assert run.transmitter.state == run.receiver.state == "over"
+    aborts = [run.aborts[end][0] for end in ("transmitter", "receiver")]
+    assert {abort.reason for abort in aborts} <= {"no-key", "too-little-statistics"}
+    assert aborts[0].qber == pytest.approx(0.005, rel=0.25)
+    errors, tested = (run.receiver.counts().test.wrong, run.receiver.counts().test.detections)
+    assert len(errors) == len(run.transmitter.counts().key.detections) == 9
+    assert 0.2 < sum(errors) / sum(tested) < 0.35  # above the policy's 8 %, which is for the key basis here
+    assert run.transmitter.counts() == run.receiver.counts()
+
+
+def test_an_eavesdropper_at_the_middle_makes_no_key(pair):
+    """Intercept-resend on one arm is seen in the key basis, after correction at the latest."""
+    run = pair(physics=MIDDLE, block_bits=20_000, tamper_light=InterceptResend(1.0, np.random.default_rng(4))).run(
+        blocks=1
+    )
+    assert run.delivered == {"transmitter": [], "receiver": []}
+    assert run.aborts["transmitter"][0].reason in {"high-qber", "verification-failed"}
+
+
+TWIN = TwinField(
+    pulse_rate_hz=1e9,
+    source=Intensities(means=(0.3, 0.07, 0.0), probabilities=(0.15, 0.25, 0.6)),
+    key_intensity=0.022,
+    key_basis_probability=0.7,
+    channel_losses_db=(3, 3),
+    receiver_loss_db=0.0,
+    detector_efficiency=0.9,
+    dark_count_probability=1e-8,
+    misalignment=0.01,
+)
+
+
+def test_twin_fields_run_through_the_whole_chain(pair):
+    """The same blocks at both ends, at the predicted rate and error rate; counts by pair are those of the plan."""
+    run = pair(physics=TWIN).run(blocks=3)
+    ours, theirs = run.delivered["transmitter"], run.delivered["receiver"]
+    assert [key.material for key in ours] == [key.material for key in theirs]
+    accounts = [key.account for key in theirs]
+    assert {(one.protocol, one.errors_test_basis) for one in accounts} == {(CURTY_2019.protocol, 0)}
+    expected = twosenders.predict(
+        TWIN, block_bits=50_000, epsilon_secrecy=1e-9, epsilon_correctness=1e-15, reconciliation_efficiency=1.05
+    )
+    assert sum(one.qber for one in accounts) / 3 == pytest.approx(expected.qber, rel=0.1)
+    rate = sum(one.key_bits + one.authentication_bits for one in accounts) / sum(one.duration_s for one in accounts)
+    assert rate == pytest.approx(expected.secret_rate_bps, rel=0.1)
+    counts = run.transmitter.counts()
+    assert counts == run.receiver.counts()
+    assert counts.key.detections == (50_000, *[0] * 8)
+    planned = TWIN.expected_counts(50_000 / TWIN.sifted_rate_bps).test.detections
+    for found, mean in zip(counts.test.detections, planned, strict=True):
+        assert abs(found - mean) < 4.5 * mean**0.5 + 2.0
+
+
+def test_an_eavesdropper_who_guesses_phases_makes_no_key(pair):
+    """A third of what she guesses is wrong: seen in the key basis, after correction at the latest."""
+    attack = GuessedPhase(1.0, TWIN.key_intensity, np.random.default_rng(4))
+    run = pair(physics=TWIN, block_bits=20_000, tamper_light=attack).run(blocks=1)
+    assert run.delivered == {"transmitter": [], "receiver": []}
+    assert run.aborts["transmitter"][0].reason in {"high-qber", "verification-failed"}
 
 
 @pytest.mark.parametrize("kinds", [2, 3, 4])

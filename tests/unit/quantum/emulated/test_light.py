@@ -33,7 +33,7 @@ def test_wire():
 
 def test_intensity_is_not_on_the_channel():
     """Nothing that crosses the quantum channel says signal or decoy."""
-    assert Light.__struct_fields__ == ("first_slot", "pulses", "slots", "photons", "states")
+    assert Light.__struct_fields__ == ("first_slot", "pulses", "slots", "photons", "states", "emitted_at")
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,9 @@ def near(count, mean, sigmas=4.5):
         dataclasses.replace(LINK, pairs_per_pulse=0.6),  # many pulses of several pairs
         dataclasses.replace(LINK, losses_db=(0.5, 25.0), dark_count_probability=1e-3),  # mostly dark counts
         dataclasses.replace(LINK, misalignment=0.2, key_basis_probability=0.5),
+        dataclasses.replace(LINK, losses_db=(0.5, 20.0), stray_probability=1e-3),  # in a fibre with neighbours
     ],
-    ids=["usual", "several pairs", "dark", "misaligned"],
+    ids=["usual", "several pairs", "dark", "misaligned", "stray light"],
 )
 def test_coincidences_and_errors_are_those_of_ma_fung_and_lo(link):
     """Gain, and error gain in equal bases, by the equations 9 and 10 of the paper: within 4.5 sigma."""
@@ -58,6 +59,18 @@ def test_coincidences_and_errors_are_those_of_ma_fung_and_lo(link):
     assert near(int(equal.sum()), PULSES * bbm92.gain(link) * matching)
     wrong = int(np.count_nonzero(here.bits[equal] != found.bits[equal]))
     assert near(wrong, PULSES * bbm92.error_gain(link) * matching)
+
+
+def test_the_line_can_change():
+    """After 20 dB more there are as many coincidences as the closed form has there."""
+    dice = default_rng(8)
+    pairs, receiver, far = EmulatedPairs(LINK, dice), EmulatedReceiver(LINK, dice), LINK.through(20.0)
+    pairs.emit(1000)
+    pairs.retune(far)
+    receiver.retune(far)
+    here = pairs.prepared(receiver.detect(pairs.emit(PULSES)).slots)
+    assert far.losses_db == (0.5, 20.5)
+    assert near(int(here.known.sum()), PULSES * bbm92.gain(far))
 
 
 def test_bits_and_bases_are_fair():

@@ -1,0 +1,114 @@
+"""The HTTPS server of the manager: for browsers with a password, for programs with the operator's certificate.
+
+Nothing is loaded before the first connection comes: a network whose manager nobody asks pays for none of it.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from qit4n.adapters.credentials import Credentials
+from qit4n.errors import AddressInUseError, CertificateError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAFETY = (
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+BACKLOG = 128
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that takes connections inside the block.
+
+    Raises:
+        AddressInUseError: somebody else listens there.
+    """
+    try:
+        made = socket.create_server((host, port), backlog=BACKLOG, family=_family(host))
+    except OSError as error:
+        raise AddressInUseError(f"the manager cannot listen at {host}:{port}: {error.strerror or error}") from error
+    with made:
+        made.setblocking(False)
+        yield made
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def first_connection(listener: socket.socket) -> None:
+    """Wait until somebody has connected."""
+    loop, come = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener.fileno(), come.set)
+    try:
+        await come.wait()
+    finally:
+        loop.remove_reader(listener.fileno())
+
+
+async def serve(listener: socket.socket, credentials: Credentials, make: Callable[[], "ASGIApp"]) -> None:
+    """Serve the application that ``make`` gives, until cancelled.
+
+    A request's ``state.identity`` is the holder of the client certificate, or None.
+    """
+    await first_connection(listener)
+    await asyncio.to_thread(import_module, "uvicorn.protocols.http.httptools_impl")
+    import uvicorn  # noqa: PLC0415 - see above
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415
+
+    class Identified(HttpToolsProtocol):
+        """Says who is at the other end."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            identity = None
+            if transport.get_extra_info("ssl_object").getpeercert():
+                try:
+                    identity = credentials.admit(transport)
+                except CertificateError:
+                    transport.abort()
+            self.app_state = {**self.app_state, "identity": identity}
+
+    class Server(uvicorn.Server):
+        """Leaves the signals to the process."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = uvicorn.Config(
+        _safe(make()),
+        http=Identified,
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # TLS ends here: no header says where a request is from
+    )
+    config.load()
+    config.ssl = credentials.visitors
+    await Server(config).serve([listener])
+
+
+def _safe(application: "ASGIApp") -> "ASGIApp":
+    """The application, with headers that tell browsers to be careful."""
+
+    async def call(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        async def with_headers(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *SAFETY]
+            await send(message)
+
+        await application(scope, receive, with_headers if scope["type"] == "http" else send)
+
+    return call

@@ -1,0 +1,39 @@
+"""Fibre cuts that an operator emulates: which links, and what a controller that has started anew learns of them."""
+
+from qit4n.errors import ProtocolError
+from qit4n.network.model import Network
+from qit4n.refpoints import ck
+
+
+class Cuts:
+    """The links that are cut. The sites know too: the first report of each tells a new controller."""
+
+    def __init__(self, network: Network) -> None:
+        """All are whole, as far as is known."""
+        self._network = network
+        self._heard: set[str] = set()
+        self._links: set[str] = set()
+
+    def hear(self, report: ck.SiteReport) -> None:
+        """Learn what a site was told before."""
+        if report.site not in self._heard:
+            self._heard.add(report.site)
+            self._links.update(report.cut_links)
+
+    def change(self, link_id: str, *, cut: bool) -> None:
+        """Cut a link, or heal it.
+
+        Raises:
+            ProtocolError: there is no such link, or a real device is behind it.
+        """
+        link = next((one for one in self._network.links if one.id == link_id), None)
+        if link is None or self._network.device_of(link) is not None:
+            raise ProtocolError(f"an operator cuts {link_id}, which is no link with emulated modules")
+        if cut:
+            self._links.add(link_id)
+        else:
+            self._links.discard(link_id)
+
+    def order(self) -> ck.CutLinks:
+        """What the sites are told."""
+        return ck.CutLinks(links=tuple(sorted(self._links)))
