@@ -259,6 +259,21 @@ def test_a_telephone_shows_every_page_in_its_width(tapped, browse, scheme):
 
 
 @pytest.mark.long
+def test_a_controller_that_is_silent_is_told_in_the_width_of_a_telephone(tapped, browse):
+    """The header says since when nothing is known, and no page grows by it; then it is live again."""
+    seen = browse(tapped, width=390, height=844)
+    seen.log_in()
+    stopped = tapped.processes()["controller"]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        seen.wait_for_text("controller silent since", ".bar")
+        assert seen.page.evaluate(WIDER) <= 0
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    seen.wait_for_text("live", ".bar")
+
+
+@pytest.mark.long
 def test_the_past_comes_back(tapped, browse):
     """At the slider's beginning the time is earlier; playing moves it on by itself."""
     seen = browse(tapped)
