@@ -28,7 +28,7 @@ as those of a source of pairs (Koashi and Preskill, PRL 90, 057902 (2003)) with 
 
 Morrison et al., Nature Communications 14, 3573 (2023), and Pousa, Oi, Jeffers, arXiv:2405.19963, use Chernoff's bound
 for such sources too (abstracts read). As with every BB84 here, key and test bits must be a random choice of which
-nothing is known while the photons are under way.
+nothing is known while the photons are under way; and when a block ends, nothing of the pulses of the next one.
 """
 
 import math
