@@ -29,6 +29,7 @@ from qit4n.quantum.emulated.light import Detections, Prepared
 KEYS, FIRST, SECOND, SLICED, REST = range(5)
 """Clicks: both chose the key window; the first end alone a test window; the second alone; both, in the slices; not."""
 HALF_TURN = PHASES // 2
+DRAWN_AT_ONCE = 4096
 
 
 def choices_of_transmitter(own: Prepared, bases: Bits, phases: Bits) -> Bits:
@@ -80,8 +81,7 @@ class Pairing:
         places = np.flatnonzero(bits == 0), np.flatnonzero(bits == 1)
         left_bit = int(places[1].size > places[0].size)
         many, few = places[left_bit], places[1 - left_bit]
-        words = np.frombuffer(entropy(8 * many.size), "<u8")
-        many = many[np.argsort(words)]
+        many = many[np.argsort(_words(many.size, entropy))]
         pairs = np.sort(np.stack([few, many[: few.size]]), axis=0)
         pairs = pairs[:, np.argsort(pairs[0])]
         return Pairing(firsts=pairs[0], seconds=pairs[1], left=np.sort(many[few.size :]), left_bit=left_bit)
@@ -109,6 +109,12 @@ class Pairing:
         if firsts.size != seconds.size or remaining.size + 2 * firsts.size != size or np.any(firsts >= seconds):
             raise ProtocolError(f"{seconds.size} windows are no partners of {firsts.size}")
         return Pairing(firsts=firsts, seconds=seconds, left=remaining, left_bit=left_bit)
+
+
+def _words(count: int, entropy: Entropy) -> NDArray[np.uint64]:
+    """Random words of 64 bits, so many that a slow source is asked for them in pieces and has time for each."""
+    sizes = [min(DRAWN_AT_ONCE, count - begin) for begin in range(0, count, DRAWN_AT_ONCE)]
+    return np.frombuffer(b"".join(entropy(8 * size) for size in sizes), "<u8")
 
 
 @dataclass(frozen=True, kw_only=True)
