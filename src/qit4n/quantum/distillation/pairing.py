@@ -117,9 +117,9 @@ def _words(count: int, entropy: Entropy) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(entropy(8 * size) for size in sizes), "<u8")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PairedBlock(Block):
-    """A block whose key is one bit of each pair that is kept.
+    """A block whose key is one bit of each pair that is kept. ``repr`` hides bits.
 
     Attributes:
         even: pairs that are not kept, and those of them in which the transmitter had sent.

@@ -135,5 +135,6 @@ def test_counts_are_those_of_both_ends_bits(zeros):
     tests = there.test_errors
     counts = there.counts(errors, tests)
     assert counts.windows == here.counts(errors, tests).windows == expected
+    assert repr(here) == f"Block({here.size} key bits, test counts (0, 40, 50, 60, 70), 1 pulses)"
     assert counts.key.detections == (here.size,) == (there.size,)
     assert (counts.test.detections, counts.test.wrong) == ((60,), (6,))
