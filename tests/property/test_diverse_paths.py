@@ -6,6 +6,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qit4n.network import diverse
 from qit4n.network.disjoint import disjoint_paths
 from qit4n.network.diverse import diverse_paths, ducts_of, shared_ducts
 
@@ -100,3 +101,18 @@ def test_a_duct_that_every_path_needs_is_left_alone():
     found = diverse_paths(both(links), "A", "G", 2, ducts=ducts)
     assert shared_ducts(found, ducts) == ("w",)
     assert ("A", "D", "G") in found
+
+
+def test_it_takes_one_look_to_know_that_a_duct_cannot_be_avoided(monkeypatch):
+    """The cheapest paths, and whether anything is left without the duct: no search."""
+    looks = []
+
+    def counted(*arguments):
+        looks.append(arguments)
+        return disjoint_paths(*arguments)
+
+    monkeypatch.setattr(diverse, "disjoint_paths", counted)
+    links = dict.fromkeys(itertools.combinations("ABCDEFG", 2), 1)
+    ducts = {pair: frozenset("w") for pair in links if pair[0] == "A"}
+    assert shared_ducts(diverse_paths(both(links), "A", "G", 3, ducts=ducts), ducts) == ("w",)
+    assert len(looks) == 2
