@@ -156,9 +156,9 @@ CATALOGUE = UNUSUAL | {
 
 DUCT_CUT = "{detail} failed at the same moment"
 DUCT_FOUND_CUT = "{detail} had failed when the manager started"
-FIND_IN_DUCT = "look for the break in {element} (OTDR); pools live on stock and go round its links"
+FIND_IN_DUCT = "look for the break in {names} (OTDR); pools live on stock and go round its links"
 NO_WAY_ROUND_DUCT = (
-    "look for the break in {element} (OTDR); nothing leads round {links}: pools that need it live on stock until then"
+    "look for the break in {names} (OTDR); nothing leads round {links}: pools that need them live on stock until then"
 )
 """Text and advice of a common cause that took contact from links of a duct."""
 

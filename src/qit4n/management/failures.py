@@ -52,7 +52,7 @@ def _symptom(group: Group, links: tuple[str, ...], text: str, status: mc.Network
         group.part.element,
         "common-cause",
         f"{group.names} looks cut: {', '.join(links)} ({len(links)} of its {len(group.part.links)} links)",
-        FIND_IN_DUCT if not no_way else NO_WAY_ROUND_DUCT.format(element="{element}", links=", ".join(no_way)),
+        (NO_WAY_ROUND_DUCT if no_way else FIND_IN_DUCT).format(names=group.names, links=", ".join(no_way)),
         about=links,
         like=FAILED,
         failed=links,
