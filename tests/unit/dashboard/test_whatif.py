@@ -141,7 +141,7 @@ def test_a_duct_takes_all_of_its_links(square):
     assert fates == dict.fromkeys([("a", "c"), ("c", "a"), ("b", "a")], "loses its paths")
     assert answer.same == 2
     assert "<option>bridge</option>" in form(described, "")
-    assert "Without bridge, that is ab, cd" in answered(answer)
+    assert "Without bridge (links ab, cd)" in answered(answer)
 
 
 def test_the_page_of_a_link_names_its_ducts_and_what_else_is_in_them():

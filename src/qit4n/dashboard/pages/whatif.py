@@ -59,7 +59,7 @@ def answered(answer: Answer) -> Markup:
     elsewhere = [one for one in answer.pools if one.fate == "other homes take over"]
     counts = (len(lost), len(ended), len(elsewhere), len(moved))
     verdict = _verdict(counts, answer.same, first)
-    links = f", that is {', '.join(answer.links)}" if len(answer.links) > 1 else ""
+    links = f" (links {', '.join(answer.links)})" if len(answer.links) > 1 else ""
     parts = [Markup('<div class="panel"><h2>Without {}{}</h2><p>{}</p></div>').format(answer.cut, links, verdict)]
     if lost or ended:
         parts.append(section("Pools without a path", _panel(_lost(lost + ended))))
