@@ -155,6 +155,7 @@ CATALOGUE = UNUSUAL | {
 }
 
 DUCT_CUT = "{detail} failed at the same moment"
+DUCT_CUT_AGAIN = "{detail} failed, some at one moment and some at another"
 DUCT_FOUND_CUT = "{detail} had failed when the manager started"
 FIND_IN_DUCT = "look for the break in {names} (OTDR); pools live on stock and go round its links"
 NO_WAY_ROUND_DUCT = (

@@ -7,7 +7,7 @@ key for another reason, has its own alarm. Only ducts are looked for: a site tha
 import math
 from collections.abc import Sequence
 
-from qit4n.management.catalogue import DUCT_CUT, DUCT_FOUND_CUT, FIND_IN_DUCT, NO_WAY_ROUND_DUCT
+from qit4n.management.catalogue import DUCT_CUT, DUCT_CUT_AGAIN, DUCT_FOUND_CUT, FIND_IN_DUCT, NO_WAY_ROUND_DUCT
 from qit4n.management.commoncause import Group, Part, groups
 from qit4n.management.correlation import leads_round
 from qit4n.management.symptoms import Symptom
@@ -31,30 +31,31 @@ class Failures:
         self._first_at = min(self._first_at, status.at)
         down = {one.element for one in found if one.kind == FAILED}
         since = dict.fromkeys(down, status.at) | self._since
-        cut = {
-            group: [link for link in group.links if link in down] for group in groups(since, self._ducts, TOGETHER_S)
-        }
-        standing = {group: links for group, links in cut.items() if links}
+        standing = [one for one in groups(since, self._ducts, TOGETHER_S) if down.intersection(one.links)]
         kept = down.union(*(group.links for group in standing))
         self._since = {link: at for link, at in since.items() if link in kept}
-        spoken_for = {link for links in standing.values() for link in links}
-        alone = [one for one in found if one.element not in spoken_for]
-        return alone + [self._cut(group, tuple(links), status) for group, links in standing.items()]
+        by_duct: dict[str, list[Group]] = {}
+        for group in standing:
+            by_duct.setdefault(group.part.element, []).append(group)
+        cut = [self._cut(several, down, status) for several in by_duct.values()]
+        spoken_for = {link for one in cut for link in one.failed}
+        return [one for one in found if one.element not in spoken_for] + cut
 
-    def _cut(self, group: Group, links: tuple[str, ...], status: mc.NetworkStatus) -> Symptom:
+    def _cut(self, several: list[Group], down: set[str], status: mc.NetworkStatus) -> Symptom:
+        """A duct whose links failed together, or some of them together and then others."""
+        links = tuple(link for group in several for link in group.links if link in down)
+        part = several[0].part
+        names = several[0].names if len(several) == 1 else part.name
         seen = any(self._since[link] > self._first_at for link in links)
-        return _symptom(group, links, DUCT_CUT if seen else DUCT_FOUND_CUT, status)
-
-
-def _symptom(group: Group, links: tuple[str, ...], text: str, status: mc.NetworkStatus) -> Symptom:
-    no_way = [link for link in links if not leads_round(status, link)]
-    return Symptom(
-        group.part.element,
-        "common-cause",
-        f"{group.names} looks cut: {', '.join(links)} ({len(links)} of its {len(group.part.links)} links)",
-        (NO_WAY_ROUND_DUCT if no_way else FIND_IN_DUCT).format(names=group.names, links=", ".join(no_way)),
-        about=links,
-        like=FAILED,
-        failed=links,
-        text=text,
-    )
+        no_way = [link for link in links if not leads_round(status, link)]
+        text = DUCT_CUT_AGAIN if len(several) > 1 else DUCT_CUT if seen else DUCT_FOUND_CUT
+        return Symptom(
+            part.element,
+            "common-cause",
+            f"{names} looks cut: {', '.join(links)} ({len(links)} of its {len(part.links)} links)",
+            (NO_WAY_ROUND_DUCT if no_way else FIND_IN_DUCT).format(names=names, links=", ".join(no_way)),
+            about=links,
+            like=FAILED,
+            failed=links,
+            text=text,
+        )

@@ -58,7 +58,7 @@ def lonely_ducts(network: Network) -> Iterator[Finding]:
         for place, duct in enumerate(link.ducts):
             if len(ducts[duct]) == 1:
                 others = [one for one in ducts if one != duct]
-                right = nearest(duct, others, "name the other links in it, or drop it; ducts")
+                right = nearest(duct, others, "name the other links in it, or drop it; others are")
                 yield Finding(("links", number, "ducts", place), f"only link {link.id!r} runs through {duct!r}", right)
 
 
@@ -71,7 +71,8 @@ def duct_sharing_paths(network: Network) -> Iterator[Finding]:
     for number, demand in enumerate(network.demands):
         trust = demand.trust
         closed = (*([trust.centre] if trust.centre else []), *trust.excluded)
-        for one, other in itertools.product(*map(network.homes_of, demand.between)):
+        pairs = itertools.product(*map(network.homes_of, demand.between)) if trust.paths > 1 else ()
+        for one, other in pairs:
             found = diverse_paths(hops, one, other, trust.paths, closed, ducts=ducts) if one != other else ()
             shared = shared_ducts(found, ducts)
             if shared:

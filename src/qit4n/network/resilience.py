@@ -43,7 +43,7 @@ class SinglePoints:
 
 def single_points(network: Network) -> tuple[SinglePoints, ...]:
     """Of each demand, in the order of the file."""
-    graph = Graph(network)
+    graph, named_ducts = Graph(network), tuple(network.ducts)
     known: dict[tuple[Homes, Trust], tuple[frozenset[str], frozenset[str], frozenset[str]]] = {}
     found = []
     for demand in network.demands:
@@ -59,7 +59,7 @@ def single_points(network: Network) -> tuple[SinglePoints, ...]:
                 links=tuple(link.id for link in network.links if link.id in links),
                 sites=tuple(site.id for site in network.sites if site.id in sites and site.id not in own),
                 own=tuple(dict.fromkeys(own)),
-                ducts=tuple(duct for duct in network.ducts if duct in ducts) if network.ducts else None,
+                ducts=tuple(duct for duct in named_ducts if duct in ducts) if named_ducts else None,
             )
         )
     return tuple(found)

@@ -98,6 +98,20 @@ def test_it_stands_until_all_of_its_links_are_back(alarms, square):
     assert [*alarms.standing] == [("cd", "link-down")]
 
 
+def test_a_duct_that_is_cut_twice_is_one_alarm_that_says_so(square):
+    """Two links at one moment, two at another: no link is forgotten, and no pool."""
+    duct = Part("bridge", "duct bridge", frozenset({"ab", "bc", "cd", "da"}))
+    alarms = Alarms((duct,))
+    alarms.update(square(0.0, pools=[pool("a", "c", ("abc",)), pool("a", "d", ("ad",))]))
+    alarms.update(square(1.0, "ab", "bc", pools=[pool("a", "c", ("ac",)), pool("a", "d", ("ad",))]))
+    alarms.update(square(60.0, "ab", "bc", "cd", "da", pools=[pool("a", "c", ("ac",)), pool("a", "d", ())]))
+    (cut,) = alarms.standing.values()
+    assert cut.about == ("ab", "bc", "cd", "da")
+    assert cut.text.endswith("ab, bc, cd, da (4 of its 4 links) failed, some at one moment and some at another")
+    assert [one.split(" ", 1)[1].split(" (")[0] for one in cut.affects] == ["a - c", "a - d"]
+    assert cut.restored_s is None
+
+
 def test_a_manager_that_starts_anew_does_not_say_when_they_failed(square):
     """Nor does it make an alarm of each: the duct explains them. Who fails later is told apart as ever."""
     fresh = Alarms((DUCT,))
