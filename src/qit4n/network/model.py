@@ -29,7 +29,8 @@ Host = Annotated[
 
 PORTS_OF_THE_NETWORK = 2  # controller and manager
 PORTS_OF_A_SITE = 5
-TWO_SENDERS = ("mdi", "twin-field")
+TWIN_FIELDS = ("twin-field", "sns-twin-field")
+TWO_SENDERS = ("mdi", *TWIN_FIELDS)
 """Protocols in which both ends send, to a middle."""
 
 
@@ -52,17 +53,24 @@ class Module(Part, frozen=True, kw_only=True):
     """A pair of QKD modules: decoy-state BB84, or BBM92, with two threshold detectors and active basis choice.
 
     Or two transmitters, each with two decoys, and a middle that nobody trusts: of four detectors (mdi), or of two, for
-    lasers in phase (twin-field).
+    lasers in phase (twin-field; sns-twin-field: sending or not sending).
     The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses are per
     detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92", "mdi", "twin-field"] = "one-decoy-bb84"
+    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92", "mdi", "twin-field", "sns-twin-field"] = (
+        "one-decoy-bb84"
+    )
     pulse_rate_hz: Annotated[float, Meta(ge=1e3, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
     signal_probability: Annotated[
-        float, Meta(gt=0, lt=1, description="share of signal pulses; the rest are decoys")
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="share of signal pulses, the rest are decoys; of sns-twin-field, share of key windows",
+        ),
     ] = 0.3
     second_decoy_intensity: Annotated[
         float, Meta(ge=0, le=2, description="mean photons per pulse of the weaker decoys, of protocols with two")
@@ -94,7 +102,12 @@ class Module(Part, frozen=True, kw_only=True):
         float, Meta(gt=0, le=1e-3, description="width of a detection gate, for light that is not the transmitter's")
     ] = 1e-9
     block_bits: Annotated[
-        int, Meta(ge=10_000, le=100_000_000, description="sifted key-basis bits that make one block")
+        int,
+        Meta(
+            ge=10_000,
+            le=100_000_000,
+            description="sifted key-basis bits that make one block; of sns-twin-field, clicks of the middle",
+        ),
     ] = 200_000
 
 
