@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from qit4n.network.devices import device_findings
+from qit4n.network.ducts import duct_findings, duct_sharing_paths, lonely_ducts
 from qit4n.network.explain import nearest
 from qit4n.network.finding import EVERY, Finding
 from qit4n.network.media import media_findings, night_skies_by_day
@@ -38,6 +39,7 @@ def contradictions(network: Network) -> Iterator[Finding]:
     yield from neighbour_findings(network)
     yield from switch_findings(network)
     yield from media_findings(network)
+    yield from duct_findings(network)
     yield from _policies(network)
 
 
@@ -55,6 +57,8 @@ def oddities(network: Network) -> Iterator[Finding]:
             yield Finding(("sites", number), f"no link ends at site {site.id!r}", "add a link, or drop the site")
     yield from _boundaries(network)
     yield from night_skies_by_day(network)
+    yield from lonely_ducts(network)
+    yield from duct_sharing_paths(network)
     demanded = {one for demand in network.demands for one in demand.between}
     for number, application in enumerate(network.applications):
         if application.id not in demanded:

@@ -174,6 +174,14 @@ class Link(Part, frozen=True, kw_only=True):
     ]
     medium: Medium
     module: Annotated[str, Meta(description="a name from 'modules' or 'devices'")]
+    ducts: Annotated[
+        tuple[Identifier, ...],
+        Meta(
+            description="ducts, cables, bridges that its fibre runs through; what breaks one breaks all links in it "
+            "(shared risk link groups, RFC 4202)",
+            examples=[["river-crossing"]],
+        ),
+    ] = ()
     eavesdropper: Eavesdropper | None = None
 
 
@@ -315,6 +323,15 @@ class Network(Part, frozen=True, kw_only=True):
     def switch_of(self, link: Link) -> Switch | None:
         """The optical switch that a link crosses, or None."""
         return next((switch for switch in self.switches if link.id in switch.links), None)
+
+    @property
+    def ducts(self) -> dict[str, tuple[str, ...]]:
+        """The links that run through each duct, in file order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for link in self.links:
+            for duct in dict.fromkeys(link.ducts):
+                found[duct] = (*found.get(duct, ()), link.id)
+        return found
 
     def application(self, application_id: str) -> Application | None:
         """The application with this id, or None."""
