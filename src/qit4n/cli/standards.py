@@ -286,11 +286,11 @@ def why(topic: str, folder: Folder = None, json_: Json = False) -> None:
 @app.command("export")
 def export_(
     folder: Annotated[Path, typer.Argument(help="where to write; made if absent")],
-    format_: Annotated[str, typer.Option("--format", help="csv, json, skos, markdown or html")] = "csv",
+    format_: Annotated[str, typer.Option("--format", help="csv, yaml, json, skos, markdown or html")] = "csv",
     own: Annotated[Path | None, typer.Option("--folder", "--from", help="tables of your own")] = None,
     source: Source = None,
 ) -> None:
-    """Write the tables: CSV to edit and load again with --folder, or another form to read."""
+    """Write the tables: CSV or YAML to edit and load again with --folder, or another form to read."""
     made = export.files(load(own), format_, checkout(source))
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The tables of the desk: one kind of row each, and all of them together.
+"""The tables of the desk: one kind of row each, and all of them together. A table may be YAML as well.
 
 =================  ====================================================================
 ``bodies.csv``     who writes standards, and the body that a group belongs to

@@ -123,7 +123,7 @@ def is_inside(letters, text):
         ("standards trace 014 no-such-title", "014 has no clause no-such-title"),
         ("standards diff --folder {tmp}/none", "is no folder; qit standards export"),
         ("standards trace 014 77.7", "names 014 77.7"),
-        ("standards export {tmp} --format word", "one of csv, json, skos"),
+        ("standards export {tmp} --format word", "one of csv, yaml, json, skos"),
         ("terms lookup phlogiston", "no term phlogiston"),
         ("consensus {tmp}/none.csv", "is missing"),
     ],
@@ -136,7 +136,7 @@ def test_a_question_beside_the_tables_is_an_error_with_advice(capsys, tmp_path, 
     assert told in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "skos", "markdown", "html"])
+@pytest.mark.parametrize("kind", ["csv", "yaml", "json", "skos", "markdown", "html"])
 def test_what_is_exported_is_never_written_over(capsys, tmp_path, kind):
     """The files are there; a second time is refused and nothing is changed."""
     run_quietly(f"standards export {tmp_path}/out --format {kind}")
