@@ -174,9 +174,7 @@ def roadmap_(
 ) -> None:
     """Documents by year, then what is in hand with the clock of its approval."""
     desk = load(folder)
-    if topic:
-        desk.topic(topic)
-    found = timeline(desk, topic)
+    found = timeline(desk, desk.topic(topic).id if topic else "")
     if json_:
         tell({year: [{"item": item, "clock": clock_of(item)} for item in items] for year, items in found.items()})
         return
@@ -264,7 +262,8 @@ def document(
 def why(topic: str, folder: Folder = None, json_: Json = False) -> None:
     """Why a topic is on the table: what the record says of it, and who has taken it up since."""
     desk = load(folder)
-    title = desk.topic(topic).label
+    asked = desk.topic(topic)
+    topic, title = asked.id, asked.label
     cells = [cell for cell in desk.cells if cell.topic == topic]
     today = [entry for entry in matrix.entries(desk) if entry.topic == topic]
     still = [gap.aspect for gap in matrix.gaps(desk) if gap.topic == topic]
@@ -294,9 +293,9 @@ def export_(
     made = export.files(load(own), format_, checkout(source))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = [folder / name for name in made if (folder / name).exists()]
+        there = next((one for one in map(folder.joinpath, export.taken(made)) if one.exists()), None)
         if there:
-            raise StandardsDataError(f"{there[0]} is there already; name a new folder")
+            raise StandardsDataError(f"{there} is there already; name a new folder")
         for name, text in made.items():
             with (folder / name).open("x", encoding="utf-8") as file:
                 file.write(text)

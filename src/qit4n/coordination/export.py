@@ -1,6 +1,6 @@
 """The desk as files: CSV or YAML to edit and load again, or another form to read."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from qit4n.coordination import formats, matrix, pages, sheets, trace
@@ -22,6 +22,13 @@ def files(desk: Desk, form: str, source: Path) -> dict[str, str]:
     if form not in MAKERS:
         raise StandardsDataError(f"--format {form}: one of {', '.join(MAKERS)}")
     return MAKERS[form](desk, source)
+
+
+def taken(made: Iterable[str]) -> Iterator[str]:
+    """Names that must be free for files of these names: a table stands in a folder once, as CSV or as YAML."""
+    for name in made:
+        stem, _, suffix = name.rpartition(".")
+        yield from (stem + one for one in sheets.SUFFIXES) if f".{suffix}" in sheets.SUFFIXES else (name,)
 
 
 def documents(items: Iterable[WorkItem]) -> str:

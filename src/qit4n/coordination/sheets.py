@@ -59,7 +59,9 @@ def text_of(path: Path) -> str:
         raise StandardsDataError(
             f"{path}{or_yaml} is missing; qit standards export FOLDER writes a whole set to start from"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise StandardsDataError(f"{path} cannot be read: {error.strerror}; name a file of CSV or YAML") from error
+    except UnicodeDecodeError as error:
         kind = "YAML" if path.suffix in YAML else "CSV"
         raise StandardsDataError(f"{path} cannot be read: {error}; save it as {kind} in UTF-8") from error
 
