@@ -205,7 +205,7 @@ def test_every_page_says_what_it_should(tapped, browse):
         assert seen.page.evaluate(NAMELESS) == [], path
         assert seen.page.evaluate(LABELS_BESIDE_THEIR_BOX) == [], path
     seen.open("/standards/terms")
-    seen.page.click("svg.terms a >> text=QKDN manager")
+    seen.page.click("svg.terms text >> text=QKDN manager")
     seen.wait_for_text("What QKDN manager needs, and what needs it")
 
 

@@ -29,7 +29,7 @@ class DeskFolder:
                 self._desk, self.problem = load(self.path), ""
             except StandardsDataError as error:
                 instead = "the tables read before" if self._desk else "the shipped tables"
-                self.problem = f"{error}. Shown instead: {instead}."
+                self.problem = f"{error}; shown instead: {instead}"
         return self._desk or load()
 
     def _stamps(self) -> object:

@@ -41,7 +41,7 @@ def test_while_a_file_is_damaged_the_tables_read_before_are_shown(tables):
     assert folder.read() == before
     assert "topics.csv:" in folder.problem
     assert "there is no topic nowhere" in folder.problem
-    assert "Shown instead: the tables read before" in folder.problem
+    assert "shown instead: the tables read before" in folder.problem
     (tables / "topics.csv").write_text(good)
     assert folder.read() == before
     assert folder.problem == ""
@@ -52,4 +52,4 @@ def test_a_folder_that_is_damaged_from_the_start_shows_the_shipped_tables(tmp_pa
     folder = DeskFolder(str(tmp_path / "none"))
     for _ in range(2):
         assert folder.read() == load()
-        assert "Shown instead: the shipped tables" in folder.problem
+        assert "shown instead: the shipped tables" in folder.problem
