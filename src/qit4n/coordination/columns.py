@@ -64,6 +64,10 @@ def layout(widths: Mapping[str, float], arrows: Sequence[Arrow]) -> Layout:
 
     def way(arrow: Arrow) -> list[Point]:
         first, last = arrow
+        if column_of[first] == column_of[last]:  # it runs back: around the ends of the words between
+            x = spans[column_of[first]][1] + GAP / 3
+            beside = (x, (heights[first] + heights[last]) / 2)
+            return [*at(first, right_end=True), beside, *at(last, right_end=True)[::-1]]
         is_forward = column_of[first] < column_of[last]
         points = at(first, right_end=is_forward)
         for lane in lanes[arrow]:
@@ -71,10 +75,11 @@ def layout(widths: Mapping[str, float], arrows: Sequence[Arrow]) -> Layout:
             points += [(x, heights[lane]) for x in (span if is_forward else span[::-1])]
         return points + at(last, right_end=not is_forward)[::-1]
 
+    ways = {arrow: way(arrow) for arrow in arrows}
     return Layout(
         words={word: (spans[column][0], heights[word]) for word, column in column_of.items()},
-        arrows={arrow: way(arrow) for arrow in arrows},
-        width=spans[-1][1] + EDGE,
+        arrows=ways,
+        width=max(spans[-1][1], *(x for points in ways.values() for x, _ in points), 0.0) + EDGE,
         height=max(heights.values()) + ROW / 2 + EDGE,
     )
 
@@ -113,6 +118,8 @@ def _neighbours(lanes: Mapping[Arrow, Sequence[Lane]], column_of: Mapping[str, i
     left: dict[Slot, list[Slot]] = defaultdict(list)
     right: dict[Slot, list[Slot]] = defaultdict(list)
     for (first, last), passed in lanes.items():
+        if column_of[first] == column_of[last]:
+            continue
         chain: list[Slot] = [first, *passed, last]
         for one, other in itertools.pairwise(chain if column_of[first] < column_of[last] else chain[::-1]):
             right[one].append(other)

@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qit4n.coordination.columns import LANE, ROW, layout
@@ -21,6 +21,7 @@ GRAPHS = st.lists(
 
 
 @given(GRAPHS)
+@example([("e", "b"), ("f", "b"), ("f", "c"), ("b", "c"), ("c", "f")])  # an arrow within a column
 def test_no_word_lies_upon_another_or_upon_a_passing_arrow(arrows):
     """Words of one column are a row apart, columns do not touch, and level pieces of arrows keep off the words."""
     widths = {word: 10.0 * number + 20 for number, word in enumerate(WORDS)}
