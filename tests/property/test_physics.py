@@ -12,6 +12,7 @@ from qit4n.physics.bounds import plob
 from qit4n.physics.decoy_bb84 import DecoyBB84, asymptotic_rate, predict
 from qit4n.physics.finite_key import Intensities
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
 
 EFFICIENCY = 1.05
@@ -299,6 +300,57 @@ def test_twin_fields_finite_below_asymptotic_below_capacity(link, block_bits):
 )
 def test_twin_fields_loss_and_noise_never_help(link, block_bits, more, factor):
     """More loss on both sides, dark counts or misalignment, no more key of twin fields; larger blocks, no less."""
+    name, step = more
+    given = getattr(link, name)
+    value = tuple(one + factor * step for one in given) if isinstance(given, tuple) else given + factor * step
+    worse = dataclasses.replace(link, **{name: value})
+    better = _predict_middle(link, block_bits)
+    assert _predict_middle(worse, block_bits).secret_rate_bps <= better.secret_rate_bps + 1.0 / better.block_duration_s
+    larger = _predict_middle(link, block_bits * 3)
+    assert better.secret_rate_bps <= larger.secret_rate_bps + 1.0 / better.block_duration_s
+
+
+@st.composite
+def sending_links(draw, *, even=False):
+    """Two lasers that send or not, and a middle, 0 to 45 dB on either side."""
+    loss_db = draw(st.floats(0.0, 45.0))
+    signal, key, sending = draw(st.floats(0.1, 0.7)), draw(st.floats(0.5, 0.95)), draw(st.floats(0.05, 0.6))
+    return SendingOrNot(
+        pulse_rate_hz=draw(st.sampled_from([1e8, 1e9])),
+        source=Intensities(
+            means=(signal, signal * draw(st.floats(0.05, 0.5)), 0.0),
+            probabilities=(key * sending, 1.0 - key, key * (1.0 - sending)),
+        ),
+        key_basis_probability=key,
+        channel_losses_db=(loss_db, loss_db if even else draw(st.floats(0.0, 45.0))),
+        receiver_loss_db=draw(st.floats(0.0, 3.0)),
+        detector_efficiency=draw(st.floats(0.2, 1.0)),
+        dark_count_probability=draw(st.floats(1e-11, 1e-6)),
+        misalignment=draw(st.floats(0.0, 0.05)),
+    )
+
+
+@fixed
+@given(sending_links(), twin_blocks)
+def test_sending_or_not_stays_below_the_capacity_with_one_middle(link, block_bits):
+    """Key per pulse below the capacity with one repeater, pairs below clicks, blocks of clicks as long as they take."""
+    found = _predict_middle(link, block_bits)
+    assert found.secret_rate_bps / link.pulse_rate_hz <= min(
+        float(plob(10 ** (-loss_db / 10))) for loss_db in link.channel_losses_db
+    )
+    assert 2.0 * found.sifted_rate_bps * found.block_duration_s <= block_bits
+    assert found.secret_rate_bps <= found.sifted_rate_bps
+
+
+@fixed
+@given(
+    sending_links(even=True),
+    twin_blocks,
+    st.sampled_from([("channel_losses_db", 3.0), ("dark_count_probability", 1e-7), ("misalignment", 0.01)]),
+    st.floats(0.01, 2.0),
+)
+def test_sending_or_not_loss_and_noise_never_help(link, block_bits, more, factor):
+    """More loss on both sides, dark counts or misalignment, no more key; larger blocks, no less."""
     name, step = more
     given = getattr(link, name)
     value = tuple(one + factor * step for one in given) if isinstance(given, tuple) else given + factor * step

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qit4n.management.correlation import pool_name
+from qit4n.network.ducts import named
 from qit4n.node.processes import network_of, state_directory
 from qit4n.node.questions import ask_status
 from qit4n.refpoints import mc
@@ -212,7 +213,8 @@ def entropy_table(report: mc.NetworkStatus) -> Table:
 
 
 def _ways(pool: mc.PoolStatus) -> str:
-    return ", or ".join(", ".join("-".join(path) for path in paths) for paths in (pool.paths, pool.backups) if paths)
+    ways = ", or ".join(", ".join("-".join(path) for path in paths) for paths in (pool.paths, pool.backups) if paths)
+    return f"{ways} (share {named('duct', pool.shared_ducts)})" if pool.shared_ducts else ways
 
 
 def switches_table(report: mc.NetworkStatus) -> Table:

@@ -1,4 +1,4 @@
-"""Curves of blocks of so many pulses, all choices at their best: what runs live, and sending or not sending.
+"""Curves of blocks of so many pulses, all choices at their best: what runs live.
 
 Lengths are those of the links (:mod:`qit4n.physics.links`) at expected counts, secret and correct to the epsilons of
 :mod:`.protocols.record`. Choices are intensities and shares, all between 0 and 1, sought with Nelder and Mead every

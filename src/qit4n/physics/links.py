@@ -4,10 +4,11 @@ from qit4n.physics import bbm92, decoy_bb84, twosenders
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import Clicks, DecoyBB84, Prediction
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
 from qit4n.physics.twosenders import TwoSenders
 
-Physics = DecoyBB84 | BBM92 | MDI | TwinField
+Physics = DecoyBB84 | BBM92 | MDI | TwinField | SendingOrNot
 
 
 def clicks(link: Physics, *, key: bool) -> Clicks:

@@ -16,6 +16,7 @@ from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
 from qit4n.physics.finite_key import Intensities
 from qit4n.physics.links import Physics
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.channel import arms, channel_loss_db, dark_count_probability, faded_db, fading
 from qit4n.quantum.passes import predict_fading, predict_passes
@@ -55,6 +56,18 @@ def physics_of(network: Network, link: Link, at_s: float = math.inf) -> Physics:
             pulse_rate_hz=module.pulse_rate_hz,
             source=_source(module),
             key_intensity=module.key_intensity,
+            key_basis_probability=module.key_basis_probability,
+            channel_losses_db=(one_db, other_db),
+            receiver_loss_db=module.receiver_loss_db,
+            detector_efficiency=module.detector_efficiency,
+            dark_count_probability=dark,
+            misalignment=module.misalignment,
+        )
+    if module.protocol == "sns-twin-field":
+        one_db, other_db = lost_db
+        return SendingOrNot(
+            pulse_rate_hz=module.pulse_rate_hz,
+            source=_windows(module),
             key_basis_probability=module.key_basis_probability,
             channel_losses_db=(one_db, other_db),
             receiver_loss_db=module.receiver_loss_db,
@@ -102,6 +115,14 @@ def _source(module: Module) -> Intensities:
     second = module.second_decoy_probability
     return Intensities(
         means=(signal, decoy, module.second_decoy_intensity), probabilities=(share, 1.0 - share - second, second)
+    )
+
+
+def _windows(module: Module) -> Intensities:
+    """Signals and nothing in key windows, decoys in test windows."""
+    key, sent = module.key_basis_probability, module.key_basis_probability * module.signal_probability
+    return Intensities(
+        means=(module.signal_intensity, module.decoy_intensity, 0.0), probabilities=(sent, 1.0 - key, key - sent)
     )
 
 

@@ -4,10 +4,11 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from qit4n.cli.status import screen, sites_table, tables
+from qit4n.cli.status import _ways, screen, sites_table, tables
+from qit4n.dashboard.tables import paths_text
 from qit4n.network.file import load
 from qit4n.refpoints import mc
-from unit.dashboard.worlds import status_of
+from unit.dashboard.worlds import pool_status, status_of
 
 
 def shown(*replicas, standbys=0):
@@ -107,3 +108,14 @@ def test_a_pipe_is_as_wide_as_it_takes(metro, monkeypatch):
     assert len([line for line in lines(metro, screen().width) if "xor-at-destination" in line and "west" in line]) == 1
     monkeypatch.setenv("COLUMNS", "90")
     assert screen().width == 90
+
+
+def test_paths_that_share_a_duct_say_so():
+    """On the terminal and on the dashboard; of others nothing is said."""
+    ways = (("a", "b", "d"), ("a", "c", "d"))
+    plain = pool_status("a", "d", ways)
+    shared = replace(plain, shared_ducts=("bridge", "trench"))
+    assert _ways(shared) == "a-b-d, a-c-d (share ducts bridge, trench)"
+    assert _ways(plain) == "a-b-d, a-c-d"
+    assert "▾ share ducts bridge, trench" in paths_text(shared)
+    assert "share" not in paths_text(plain)

@@ -9,6 +9,7 @@ from qit4n.physics import decoy_bb84
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import LIM_2014, Intensities
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.channel import arms, channel_loss_db, dark_count_probability, stray_light
 from qit4n.quantum.link import RECONCILIATION_EFFICIENCY, channel_db, physics_of, predict
@@ -127,6 +128,22 @@ def test_twin_fields_halve_the_way_too():
     quiet = msgspec.structs.replace(module, dark_count_probability=0.0)
     four = dark_count_probability(msgspec.structs.replace(quiet, protocol="mdi"), medium)
     assert dark_count_probability(quiet, medium) == pytest.approx(2.0 * four, rel=1e-4)
+
+
+def test_sending_or_not_is_made_of_the_same_figures():
+    """Signals and nothing share the key windows, decoys have the rest; the second arm is the longer one."""
+    module = msgspec.structs.replace(
+        MODULE, protocol="sns-twin-field", key_basis_probability=0.8, signal_probability=0.25, dead_time_s=0.0
+    )
+    medium = msgspec.structs.replace(NETWORK.links[0].medium, middle_km=NETWORK.links[0].medium.length_km / 4)
+    link = msgspec.structs.replace(NETWORK.links[0], medium=medium)
+    physics = physics_of(msgspec.structs.replace(NETWORK, modules={"m": module}), link)
+    assert isinstance(physics, SendingOrNot)
+    assert physics.source.means == (0.4, 0.1, 0.0)
+    assert physics.source.probabilities == pytest.approx((0.2, 0.2, 0.6))
+    choices = physics.choices
+    assert (choices.key, choices.sending, choices.signal, choices.decoy) == pytest.approx((0.8, 0.25, 0.4, 0.1))
+    assert physics.channel_losses_db == pytest.approx((1.3, 3.9))
 
 
 def _senders(**changes):

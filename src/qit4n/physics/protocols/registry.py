@@ -78,7 +78,7 @@ RECORDS = (
         source="Wang, Yu, Hu, PRA 98, 062323 (2018); Xu et al., PRA 101, 042330 (2020)",
         security="general attacks; relay not trusted, sources trusted",
         finite_key="three intensities, pairs by total spin (qit4n.physics.protocols.sendingornot)",
-        live="no: of twin fields tf-npp is emulated",
+        live="sns-twin-field, over fibre and co-fibre",
         curve=curves.sns,
         repeater=1,
     ),

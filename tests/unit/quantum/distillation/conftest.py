@@ -10,6 +10,7 @@ from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import Intensities
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.distillation import session
 from qit4n.quantum.distillation.receiver import ReceiverSession
@@ -37,6 +38,7 @@ EMULATORS = {
     BBM92: (EmulatedPairs, EmulatedReceiver),
     MDI: (EmulatedTransmitter, EmulatedMiddle),
     TwinField: (EmulatedPhases, EmulatedTwinMiddle),
+    SendingOrNot: (EmulatedPhases, EmulatedTwinMiddle),
 }
 
 
@@ -44,7 +46,7 @@ EMULATORS = {
 class Pair:
     """Two ends of one link. ``alter`` may change, drop (None) or pass on each message."""
 
-    physics: DecoyBB84 | BBM92 | MDI | TwinField = LINK
+    physics: DecoyBB84 | BBM92 | MDI | TwinField | SendingOrNot = LINK
     seed: int = 1
     block_bits: int = 50_000
     keys: int = 8
