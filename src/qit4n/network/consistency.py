@@ -201,7 +201,7 @@ def _modules(network: Network) -> Iterator[Finding]:
     for name, module in network.modules.items():
         decoy, signal = module.decoy_intensity, module.signal_intensity
         yield from _not_modelled(name, module)
-        if module.protocol == "bbm92":
+        if module.protocol in {"single-photon-bb84", "bbm92"}:
             continue
         if decoy >= signal:
             what = f"decoy pulses ({decoy:g}) are not weaker than signals ({signal:g})"

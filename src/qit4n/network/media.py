@@ -108,5 +108,5 @@ def _protocol(number: int, link: Link, network: Network) -> Iterator[Finding]:
     module = network.modules.get(link.module)
     if module is not None and link.medium.kind in NOT_OVER.get(module.protocol, ()):
         what = f"{module.protocol} is not modelled over {link.medium.kind}"
-        right = "name a module of one-decoy-bb84, two-decoy-bb84 or bbm92"
+        right = "name a module of one-decoy-bb84, two-decoy-bb84, single-photon-bb84 or bbm92"
         yield Finding(("links", number, "module"), what, right, (("modules", link.module),))

@@ -50,7 +50,7 @@ class Site(Part, frozen=True, kw_only=True):
 
 
 class Module(Part, frozen=True, kw_only=True):
-    """A pair of QKD modules: decoy-state BB84, or BBM92, with two threshold detectors and active basis choice.
+    """A pair of QKD modules: BB84 (decoys or single photons) or BBM92, two threshold detectors, active basis choice.
 
     Or two transmitters, each with two decoys, and a middle that nobody trusts: of four detectors (mdi), or of two, for
     lasers in phase (twin-field; sns-twin-field: sending or not sending).
@@ -58,9 +58,9 @@ class Module(Part, frozen=True, kw_only=True):
     detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92", "mdi", "twin-field", "sns-twin-field"] = (
-        "one-decoy-bb84"
-    )
+    protocol: Literal[
+        "one-decoy-bb84", "two-decoy-bb84", "single-photon-bb84", "bbm92", "mdi", "twin-field", "sns-twin-field"
+    ] = "one-decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(ge=1e3, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
@@ -78,6 +78,13 @@ class Module(Part, frozen=True, kw_only=True):
     second_decoy_probability: Annotated[
         float, Meta(gt=0, lt=1, description="share of the weaker decoys, of protocols with two")
     ] = 0.1
+    brightness: Annotated[
+        float,
+        Meta(gt=0, le=1, description="mean photons per pulse of single-photon-bb84, as it leaves the transmitter"),
+    ] = 0.1
+    g2: Annotated[
+        float, Meta(ge=0, le=1, description="g2(0) of single-photon-bb84: its pulses of two photons, over a laser's")
+    ] = 0.02
     key_intensity: Annotated[
         float, Meta(gt=0, le=2, description="mean photons of the phase-coded pulses of twin-field, in the key basis")
     ] = 0.03

@@ -14,7 +14,7 @@ from qit4n.node.modules import Deliver
 from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.tasks import first_of
 from qit4n.physics.bbm92 import BBM92
-from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.decoy_bb84 import BB84
 from qit4n.physics.links import Physics
 from qit4n.physics.mdi import MDI
 from qit4n.physics.twosenders import TwinFields
@@ -120,7 +120,7 @@ class ReceiverDriver(EmulatedDriver):
                 emulator.retune(link)
             case EmulatedTwinMiddle(), TwinFields() as link:
                 emulator.retune(link)
-            case EmulatedReceiver(), DecoyBB84() | BBM92() as link:
+            case EmulatedReceiver(), BB84() | BBM92() as link:
                 emulator.retune(link)
 
     def _physics_now(self) -> Physics:

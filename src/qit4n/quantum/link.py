@@ -6,6 +6,7 @@ A link that crosses an optical switch loses its loss too, and makes key only in 
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 from qit4n.network.model import Link, Module, Network, Switch
 from qit4n.network.switching import Slot, lit_shares, slots
@@ -17,6 +18,7 @@ from qit4n.physics.finite_key import Intensities
 from qit4n.physics.links import Physics
 from qit4n.physics.mdi import MDI
 from qit4n.physics.sendingornot import SendingOrNot
+from qit4n.physics.single_photons import SinglePhotonBB84, SinglePhotons
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.channel import arms, channel_loss_db, dark_count_probability, faded_db, fading
 from qit4n.quantum.passes import predict_fading, predict_passes
@@ -87,19 +89,21 @@ def physics_of(network: Network, link: Link, at_s: float = math.inf) -> Physics:
             key_basis_probability=module.key_basis_probability,
             stray_probability=1.0 - (1.0 - dark) / (1.0 - module.dark_count_probability),
         )
-    return DecoyBB84(
-        pulse_rate_hz=module.pulse_rate_hz,
-        source=_source(module),
-        key_basis_probability=module.key_basis_probability,
-        channel_loss_db=lost,
-        receiver_loss_db=module.receiver_loss_db,
-        detector_efficiency=module.detector_efficiency,
-        dark_count_probability=dark,
-        misalignment=module.misalignment,
-        dead_time_s=module.dead_time_s,
-        afterpulse_probability=module.afterpulse_probability,
-        trap_lifetime_s=module.trap_lifetime_s,
-    )
+    line: dict[str, Any] = {
+        "pulse_rate_hz": module.pulse_rate_hz,
+        "key_basis_probability": module.key_basis_probability,
+        "channel_loss_db": lost,
+        "receiver_loss_db": module.receiver_loss_db,
+        "detector_efficiency": module.detector_efficiency,
+        "dark_count_probability": dark,
+        "misalignment": module.misalignment,
+        "dead_time_s": module.dead_time_s,
+        "afterpulse_probability": module.afterpulse_probability,
+        "trap_lifetime_s": module.trap_lifetime_s,
+    }
+    if module.protocol == "single-photon-bb84":
+        return SinglePhotonBB84(source=SinglePhotons(brightness=module.brightness, g2=module.g2), **line)
+    return DecoyBB84(source=_source(module), **line)
 
 
 def channel_db(network: Network, link: Link, range_km: float | None = None) -> float:

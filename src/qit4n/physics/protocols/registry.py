@@ -14,11 +14,11 @@ RECORDS = (
     Protocol(
         name="bb84",
         title="BB84, single photons",
-        formula="Y1 [1 - (1 + f) h(e1)]",
-        source="Shor and Preskill, PRL 85, 441 (2000)",
-        security="general attacks; perfect single photons, trusted devices",
-        finite_key="Tomamichel et al. 2012 (qit4n.physics.bbm92.secret_bits)",
-        live="no: emulated modules send weak pulses; see decoy-bb84",
+        formula="(Q - P) [1 - h(E Q/(Q - P))] - f Q h(E), P = B^2 g2/2",
+        source="Shor and Preskill, PRL 85, 441 (2000); Gottesman, Lo, Luetkenhaus, Preskill, QIC 4, 325 (2004)",
+        security="general attacks; brightness B and g2(0) known, no coherence of photon numbers, trusted devices",
+        finite_key="Tomamichel et al. 2012, several photons tagged (qit4n.physics.single_photons)",
+        live="single-photon-bb84, over every channel",
         curve=curves.single_photons,
         test_values=(
             (10.0, Setup(efficiency=0.2, dark=1e-6, misalignment=0.01, reconciliation=1.0), 0.01675706110394480, _TNO),

@@ -59,6 +59,7 @@ class Block:
         return Counts(
             key=BasisCounts(detections=self.key_counts, wrong=key_errors),
             test=BasisCounts(detections=self.test_counts, wrong=test_errors),
+            pulses=self.pulses,
         )
 
 

@@ -6,7 +6,7 @@ from qit4n.kernels.sampling import Dice
 from qit4n.network.medium import Medium
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.channels.fading import Fading
-from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.decoy_bb84 import BB84
 from qit4n.physics.twosenders import TwinFields
 from qit4n.quantum.channel import faded_db
 from qit4n.quantum.emulated.light import Light, joined
@@ -15,7 +15,7 @@ from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 from qit4n.quantum.emulated.twinfield import EmulatedPhases
 
 Source = EmulatedTransmitter | EmulatedPairs | EmulatedPhases
-Line = DecoyBB84 | BBM92 | TwinFields
+Line = BB84 | BBM92 | TwinFields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +52,5 @@ def retune(source: Source, line: Line) -> None:
             source.retune(line)
         case EmulatedPhases(), TwinFields():
             source.retune(line)
-        case EmulatedTransmitter(), DecoyBB84():
+        case EmulatedTransmitter(), BB84():
             source.retune(line)
