@@ -288,6 +288,18 @@ class Network(Part, frozen=True, kw_only=True):
     policies: Policies = Policies()
     emulation: Emulation = Emulation()
     telemetry: Telemetry = Telemetry()
+    standards: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="folder with tables of the coordination desk, which the dashboard shows instead of the "
+                "shipped ones; a relative path starts at the network file",
+                examples=["tables"],
+            ),
+        ]
+        | None
+    ) = None
     control: Annotated[
         Literal["central", "distributed"],
         Meta(description="one controller orders all relays, or each site decides (ITU-T Y.3802, configuration 1)"),
