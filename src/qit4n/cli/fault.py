@@ -17,7 +17,7 @@ from qit4n.node.processes import network_of, state_directory
 from qit4n.node.questions import ask, ask_status
 from qit4n.refpoints import mc
 
-app = typer.Typer(help="Emulated fibre cuts on the running network.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Emulated fibre cuts on the running network.", no_args_is_help=True)
 
 LinkId = Annotated[str, typer.Argument(help="link id")]
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]

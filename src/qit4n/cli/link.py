@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qit4n.cli.linkchart import Array, Series, draw
+from qit4n.cli.tabletext import screen
 from qit4n.errors import UnknownNetworkError
 from qit4n.network.explain import nearest
 from qit4n.network.file import load
@@ -227,7 +228,7 @@ def _budget(network: Network, link: Link, items: list[Item], strays: list[Stray]
     table.add_column("by")
     for item in items:
         table.add_row(item.name, f"{item.loss_db:.2f}", item.source)
-    Console().print(table)
+    screen().print(table)
     for stray in strays:
         if stray.photons_per_s:
             print(f"  {stray.name}: {stray.photons_per_s:.3g} photons/s at the receiver ({stray.source})")
@@ -277,7 +278,7 @@ def place(
             rate_text(one.secret_rate_bps),
             f"{one.reach_km:.0f} km" if one.reach_km else "-",
         )
-    Console().print(table)
+    screen().print(table)
 
 
 def _shown(ranked: list[Place]) -> list[Place]:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qit4n.cli.tabletext import screen
 from qit4n.errors import NetworkFileError
 from qit4n.physics.channels.orbits import (
     Orbit,
@@ -130,7 +131,7 @@ def _show_pass(sky: Sky, one: Pass, name: str) -> None:
             f"{moment.loss_db:.1f}",
             f"{moment.fading.index:.3f}" if moment.fading else "-",
         )
-    Console().print(table)
+    screen().print(table)
     print("fading: variance of the normalised power, by pointing and turbulence (Hufnagel-Valley 5/7)")
 
 

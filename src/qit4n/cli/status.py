@@ -2,8 +2,6 @@
 
 import asyncio
 import itertools
-import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +15,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from qit4n.cli.tabletext import PIPE_COLUMNS, screen
 from qit4n.management.correlation import pool_name
 from qit4n.node.processes import network_of, state_directory
 from qit4n.node.questions import ask_status
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text, span_text
 
-PIPE_COLUMNS = 1_000  # nothing is cut off or wrapped for a program
 LEFT = frozenset({"link", "state", "from - to", "paths, or backup"})
 COLOURS = {"running": "green", "resting": "cyan", "starting": "yellow", "no-key": "red", "down": "red"}
 
@@ -50,11 +48,6 @@ def status(
         while True:
             time.sleep(1)
             live.update(tables(status_now(state), console))
-
-
-def screen() -> Console:
-    """As wide as the terminal; for a pipe as wide as it takes, so that grep finds a row in one line."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS)
 
 
 def status_now(state: Path | None) -> mc.NetworkStatus:
@@ -91,7 +84,7 @@ def alarm_text(alarm: mc.Alarm) -> Text:
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")
     return table
 
 

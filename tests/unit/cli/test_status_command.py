@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from qit4n.cli.status import screen, sites_table, tables
+from qit4n.cli.status import sites_table, tables
+from qit4n.cli.tabletext import screen
 from qit4n.network.file import load
 from qit4n.refpoints import mc
 from unit.dashboard.worlds import status_of
