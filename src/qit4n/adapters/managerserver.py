@@ -37,7 +37,10 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         made = socket.create_server((host, port), backlog=BACKLOG, family=_family(host))
     except OSError as error:
-        raise AddressInUseError(f"the manager cannot listen at {host}:{port}: {error.strerror or error}") from error
+        raise AddressInUseError(
+            f"the manager cannot listen at {host}:{port}: {error.strerror or error}; another network may be running "
+            "there: stop it, or change base_port in the network file"
+        ) from error
     with made:
         made.setblocking(False)
         yield made

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from qit4n.cli.status import alarm_text
-from qit4n.errors import NetworkFileError, PeerUnreachableError
+from qit4n.errors import NetworkFileError, PeerUnreachableError, UnknownNetworkError
 from qit4n.management.correlation import leads_round
 from qit4n.network.model import Network
 from qit4n.node.processes import network_of, state_directory
@@ -32,7 +32,7 @@ def _change(link_id: str, state: Path | None, *, cut: bool) -> tuple[Network, Pa
     network = network_of(directory)
     known = [link.id for link in network.links]
     if link_id not in known:
-        raise NetworkFileError(f"network {network.name} has no link {link_id}; its links: {', '.join(known)}")
+        raise UnknownNetworkError(f"network {network.name} has no link {link_id}; its links: {', '.join(known)}")
     if network.device_of(network.link(link_id)) is not None:
         raise NetworkFileError(f"behind link {link_id} are real devices: only emulated fibre can be cut; pull the plug")
     answer = asyncio.run(ask(network, directory, mc.CutFibre(link=link_id, cut=cut)))

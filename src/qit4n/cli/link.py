@@ -13,7 +13,7 @@ from rich.table import Table
 
 from qit4n.cli.linkchart import Array, Series, draw
 from qit4n.cli.tabletext import screen
-from qit4n.errors import UnknownNetworkError
+from qit4n.errors import NetworkFileError, UnknownNetworkError
 from qit4n.network.explain import nearest
 from qit4n.network.file import load
 from qit4n.network.model import Link, Medium, Network
@@ -43,6 +43,9 @@ File = Annotated[str, typer.Argument(help="network file, or the name of an examp
 LinkId = Annotated[str, typer.Argument(help="link of the network")]
 
 
+PICTURES = (".png", ".svg")
+
+
 @app.command()
 def plot(
     protocols: Annotated[
@@ -62,6 +65,8 @@ def plot(
 
     Asymptotic, or with --pulses for blocks of so many of them, where that is drawn: secret to 1e-9, correct to 1e-15.
     """
+    if out is not None and out.suffix not in PICTURES:
+        raise NetworkFileError(f"--out {out}: its name ends in {' or '.join(PICTURES)}")
     device = _known(detector, detectors(), "detector")
     setup = Setup.of(device, min(gate_s, 1.0 / clock_hz), misalignment=misalignment)
     records = _records(protocols, finite=pulses is not None)

@@ -70,9 +70,12 @@ def _sky(altitude_km: float, hour: float, divergence_urad: float, clock_hz: floa
 def _station(text: str) -> tuple[str, Station]:
     try:
         name, latitude, longitude = text.split(":")
-        return name, Station(latitude_deg=float(latitude), longitude_deg=float(longitude))
-    except ValueError as error:
-        raise NetworkFileError(f"{text} is no station; write NAME:LATITUDE:LONGITUDE, as {XINGLONG}") from error
+        found = Station(latitude_deg=float(latitude), longitude_deg=float(longitude))
+    except ValueError:
+        found = None
+    if found is None or not (abs(found.latitude_deg) <= 90 and abs(found.longitude_deg) <= 180):  # noqa: PLR2004
+        raise NetworkFileError(f"{text} is no station; write NAME:LATITUDE:LONGITUDE in degrees, as {XINGLONG}")
+    return name, found
 
 
 @app.command(name="pass")

@@ -83,9 +83,9 @@ def _share(attack: str, share: str) -> float:
 def prepare(network: Network, state: Path) -> None:
     """Make the state directory: the network file that runs there, certificates, pre-shared keys."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_network(network, state)
-    issue_all(network, state)
+    issue_all(network, state)  # first: it finds out whether the directory is another network's
     make_accounts(state)
+    write_network(network, state)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from qit4n.cli.pki import pki
 from qit4n.errors import NotReadyError
 from qit4n.node.processes import SUPERVISOR, claimed, is_running
 
@@ -34,6 +35,13 @@ def test_what_a_killed_supervisor_leaves_is_no_hindrance(tmp_path):
         with claimed(tmp_path):
             pass
         other.communicate()
+
+
+def test_a_preshared_key_is_not_renewed_under_a_running_network(tmp_path):
+    """Its two ends would go on with the old one, and the next start would find another."""
+    with claimed(tmp_path), pytest.raises(NotReadyError, match="stop it first"):
+        pki("two-data-centres", state=tmp_path, renew_psk=["east-west"])
+    assert not (tmp_path / "ca").exists()
 
 
 def test_nobody_is_at_work_where_nobody_ever_was(tmp_path):
