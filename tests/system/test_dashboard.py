@@ -23,6 +23,9 @@ FLAGS = (
 SLOW_S = 120  # a busy machine
 PICTURES = os.environ.get("PICTURES")  # a folder: the pictures of the documents are made there
 
+# what Chromium says when a page is left that had something to say, or was not connected yet
+LEAVING = ("WebSocket is already in CLOSING", "WebSocket is closed before the connection is established")
+
 
 class Browser:
     """One person's browser at the dashboard of one network; it notes what pages ask for and complain about."""
@@ -39,7 +42,7 @@ class Browser:
         self.page.on("console", self._said)
 
     def _said(self, message):
-        leaving = "WebSocket is already in CLOSING" in message.text  # a page that is left had something to say
+        leaving = any(text in message.text for text in LEAVING)
         if message.type in {"error", "warning"} and not leaving:
             self.complaints.append(message.text)
 
