@@ -5,7 +5,7 @@ import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import msgspec
 import typer
@@ -41,9 +41,15 @@ def status(
         print(msgspec.json.encode(status_now(state)).decode())
         return
     console = screen()
-    if not watch:
+    if watch and console.is_terminal:
+        _keep_up_to_date(state, console)
+    console.print(tables(status_now(state), console))
+    while watch:  # for a program: one after the other
+        time.sleep(1)
         console.print(tables(status_now(state), console))
-        return
+
+
+def _keep_up_to_date(state: Path | None, console: Console) -> NoReturn:
     with Live(tables(status_now(state), console), console=console, refresh_per_second=4, screen=True) as live:
         while True:
             time.sleep(1)
