@@ -23,6 +23,7 @@ from qit4n.physics.pairdecoys import chernoff_lower, chernoff_upper
 from qit4n.physics.protocols import discrete, gaussian, mdi
 from qit4n.physics.protocols.gaussian import Detection
 from qit4n.physics.rates import binary_entropy
+from qit4n.physics.single_photons import SinglePhotonBB84
 from qit4n.quantum.skies import MICIUS, Sky
 
 EPSILONS: dict[str, Any] = {"epsilon_secrecy": 1e-9, "epsilon_correctness": 1e-15, "reconciliation_efficiency": 1.16}
@@ -80,6 +81,20 @@ def _shares(link: DecoyBB84, means: tuple[float, float]) -> list[DecoyBB84]:
         for share in np.linspace(0.3, 0.95, 27).tolist()
         for basis in np.linspace(0.5, 0.98, 25).tolist()
     ]
+
+
+def dot(link: SinglePhotonBB84, session_s: float) -> Model:
+    """Secret bits per second of a single-photon source with one block per session, the basis choice at its best."""
+
+    def model() -> float:
+        tried = [replace(link, key_basis_probability=basis) for basis in np.linspace(0.5, 0.98, 49).tolist()]
+        bits = [
+            int(clicks(one).per_gate * one.matching_bases(key=True) * one.pulse_rate_hz * session_s) for one in tried
+        ]
+        found = (predict(one, block_bits=block, **EPSILONS) for one, block in zip(tried, bits, strict=True))
+        return max(one.secret_rate_bps for one in found)
+
+    return model
 
 
 def t12(link: DecoyBB84, session_s: float, epsilon: float = 1e-10) -> Model:

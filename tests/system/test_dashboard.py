@@ -158,6 +158,7 @@ PAGES = {
     "/pools": "1 path, hop-by-hop",
     "/flow": "app-bank",
     "/what-if?cut=northwest-north": "Without northwest-north",
+    "/what-if?cut=river-crossing": "Without river-crossing (links east-southeast, southeast-south)",
     "/playback": "Stood then",
     "/audit?site=north": "agreed",
     "/standards": "quantum information network",

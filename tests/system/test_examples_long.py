@@ -13,7 +13,9 @@ pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.xdist_group("mea
 BLOCKS = 10
 
 
-@pytest.mark.parametrize("name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "entangled-pair"])
+@pytest.mark.parametrize(
+    "name", ["two-data-centres", "secoqc", "metro", "beijing-shanghai", "entangled-pair", "quantum-dot"]
+)
 def test_measured_rate_of_every_link_is_the_predicted_one(start, name):
     """Over at least ten blocks: secret rate within 10 % of the formula, QBER of the last block within 5 sigma.
 

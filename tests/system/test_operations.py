@@ -51,7 +51,10 @@ class Applications:
 
 @pytest.mark.long
 def test_no_request_fails_when_a_fibre_is_cut_and_the_file_changes(start, tmp_path, command):
-    """Metro: keys flow on, one alarm with the restoration time, healed it is gone; then a site comes, a link goes."""
+    """Metro: keys flow on, one alarm with the restoration time, healed it is gone; the same with a duct of two links.
+
+    Then a site comes, and a link goes.
+    """
     network = start("metro", limit_s=300)
     enough = "stock on every link"
     network.wait_for(lambda one: all(link["stock_bits"] > ENOUGH_BITS for link in one["links"]), enough, 300)
@@ -60,6 +63,7 @@ def test_no_request_fails_when_a_fibre_is_cut_and_the_file_changes(start, tmp_pa
     try:
         applications.more(6)
         restored_s = cut_and_heal(network, applications)
+        cut_and_heal_a_duct(network, applications)
         file = tmp_path / "changed.yaml"
         file.write_text(changed(command("example", "metro").stdout), encoding="utf-8")
         applied = network.qit("apply", file, "--yes", "--json", timeout=120)
@@ -91,12 +95,34 @@ def cut_and_heal(network, applications):
     status = network.wait_for(lambda one: one["alarms"], "the alarm")
     assert [(one["element"], one["kind"]) for one in status["alarms"]] == [(ring[hop], "link-down")]
     assert hop not in hops(status)
-    assert json.loads(network.qit("fault", "list", "--json").stdout) == {"cut": [ring[hop]]}
+    assert json.loads(network.qit("fault", "list", "--json").stdout) == {"cut": [ring[hop]], "ducts": []}
     applications.more(20)
     assert network.qit("fault", "heal", ring[hop]).returncode == 0
     network.wait_for(lambda one: not one["alarms"], "the alarm to clear")
     applications.more(6)
     return alarm["restored_s"]
+
+
+def cut_and_heal_a_duct(network, applications):
+    """Cut both links of South-East at once: one alarm, which names the duct, and keys go round the other way."""
+    before, links = network.status(), ["east-southeast", "southeast-south"]
+    lost = {frozenset(one["ends"]) for one in before["links"] if one["link"] in links}
+    cut = network.qit("fault", "cut", "river-crossing", "--json")
+    assert cut.returncode == 0, cut.stderr
+    alarm = json.loads(cut.stdout)["alarm"]
+    assert (alarm["element"], alarm["kind"], alarm["about"]) == ("river-crossing", "common-cause", links)
+    assert alarm["restored_s"] is not None
+    assert alarm["affects"] or lost.isdisjoint(hops(before))
+    status = network.wait_for(lambda one: one["alarms"], "the alarm")
+    assert [(one["element"], one["kind"]) for one in status["alarms"]] == [("river-crossing", "common-cause")]
+    assert lost.isdisjoint(hops(status))
+    told = json.loads(network.qit("fault", "list", "--json").stdout)
+    assert told == {"cut": links, "ducts": ["river-crossing"]}
+    applications.more(20)
+    assert network.qit("fault", "heal", "river-crossing").returncode == 0
+    network.wait_for(lambda one: not one["alarms"], "the alarm to clear")
+    applications.more(6)
+    sys.stdout.write(f"duct: other paths within {alarm['restored_s']:.2f} s, {len(alarm['affects'])} pools\n")
 
 
 def changed(text):

@@ -199,6 +199,7 @@ def _predicted(loss_db, block_bits, parameters):
         misalignment=0.01,
         dead_time_s=0.0,
         afterpulse_probability=0.0,
+        proof=RUSCA_2018 if shares.size == RUSCA_2018.intensities else None,
     )
     return predict(
         link,
@@ -206,7 +207,6 @@ def _predicted(loss_db, block_bits, parameters):
         epsilon_secrecy=1e-9,
         epsilon_correctness=1e-15,
         reconciliation_efficiency=1.16,
-        proof=RUSCA_2018 if shares.size == RUSCA_2018.intensities else None,
     ).secret_rate_bps
 
 

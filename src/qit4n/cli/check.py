@@ -62,7 +62,13 @@ def _summary(network: Network) -> dict[str, Any]:
         "links": {link.id: _link_summary(network, link) for link in network.links},
         "switches": {switch.id: planned_shares(network, switch) for switch in network.switches},
         "single_points": [
-            {"between": one.between, "links": one.links, "sites": one.sites, "own_sites": one.own}
+            {
+                "between": one.between,
+                "links": one.links,
+                "ducts": one.ducts or (),
+                "sites": one.sites,
+                "own_sites": one.own,
+            }
             for one in single_points(network)
         ],
     }
@@ -93,6 +99,8 @@ def _describe(network: Network) -> None:
         print(f"  {link.id}: {_link_line(network, link)}")
     for switch in network.switches:
         print(f"  {switch.id}: {_switch_line(network, switch)}")
+    for duct, links in network.ducts.items():
+        print(f"  {duct}: duct of {', '.join(links)}")
     _describe_survival(single_points(network))
 
 
@@ -102,8 +110,10 @@ def _describe_survival(demands: tuple[SinglePoints, ...]) -> None:
         for one in demands:
             print(f"  {' - '.join(one.between)}: {one}")
     else:
-        links, sites = (sum(not getattr(one, kind) for one in demands) for kind in ("links", "sites"))
-        print(f"  of {len(demands)} demands {links} survive any one link, {sites} any one site but their own (--json)")
+        links, ducts, sites = (sum(not getattr(one, kind) for one in demands) for kind in ("links", "ducts", "sites"))
+        duct = "" if demands[0].ducts is None else f", {ducts} any one duct"
+        survive = f"{links} survive any one link{duct}, {sites} any one site but their own"
+        print(f"  of {len(demands)} demands {survive} (--json)")
 
 
 def _switch_line(network: Network, switch: Switch) -> str:

@@ -57,6 +57,8 @@ def plot(
     to_km: Annotated[float, typer.Option(min=1.0, max=5000.0, help="longest distance")] = 500.0,
     wavelength_nm: Annotated[float, typer.Option(min=1260.0, max=1625.0, help="of the fibre's light")] = 1550.0,
     misalignment: Annotated[float, typer.Option(min=0.0, max=0.5, help="light at the wrong detector")] = 0.01,
+    brightness: Annotated[float, typer.Option(min=1e-6, max=1.0, help="of bb84: mean photons per pulse")] = 1.0,
+    g2: Annotated[float, typer.Option(min=0.0, max=1.0, help="of bb84: g2(0) of its source")] = 0.0,
     pulses: Annotated[float | None, typer.Option(min=1.0, max=1e24, help="finite key of blocks of so many")] = None,
     out: Annotated[Path | None, typer.Option(help="picture: .png or .svg")] = None,
     json_: Json = False,
@@ -68,7 +70,8 @@ def plot(
     if out is not None and out.suffix not in PICTURES:
         raise NetworkFileError(f"--out {out}: its name ends in {' or '.join(PICTURES)}")
     device = _known(detector, detectors(), "detector")
-    setup = Setup.of(device, min(gate_s, 1.0 / clock_hz), misalignment=misalignment)
+    gate_s = min(gate_s, 1.0 / clock_hz)
+    setup = Setup.of(device, gate_s, misalignment=misalignment, brightness=brightness, g2=g2)
     records = _records(protocols, finite=pulses is not None)
     km = np.linspace(0.0, to_km, POINTS)
     loss_db = km * float(attenuation_db_per_km(wavelength_nm)) + 2 * CONNECTOR_DB

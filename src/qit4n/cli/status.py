@@ -17,6 +17,7 @@ from rich.text import Text
 
 from qit4n.cli.tabletext import PIPE_COLUMNS, screen
 from qit4n.management.correlation import pool_name
+from qit4n.network.ducts import named
 from qit4n.node.processes import network_of, state_directory
 from qit4n.node.questions import ask_status
 from qit4n.refpoints import mc
@@ -211,7 +212,8 @@ def entropy_table(report: mc.NetworkStatus) -> Table:
 
 
 def _ways(pool: mc.PoolStatus) -> str:
-    return ", or ".join(", ".join("-".join(path) for path in paths) for paths in (pool.paths, pool.backups) if paths)
+    ways = ", or ".join(", ".join("-".join(path) for path in paths) for paths in (pool.paths, pool.backups) if paths)
+    return f"{ways} (share {named('duct', pool.shared_ducts)})" if pool.shared_ducts else ways
 
 
 def switches_table(report: mc.NetworkStatus) -> Table:

@@ -160,8 +160,8 @@ class Controller:
             self._manager, self._manager_heard = question, now
             return self.status(now)
         if isinstance(question, mc.CutFibre):
-            if question.link:
-                self.cuts.change(question.link, cut=question.cut)
+            if question.element:
+                self.cuts.change(question.element, cut=question.cut)
             return mc.CutFibres(links=self.cuts.order().links)
         if not isinstance(question, mc.AskAccount):
             return self._reserve(question, now)
@@ -268,6 +268,7 @@ class Controller:
             wanted_bps=plan.wanted_bps,
             rate_bps=plan.rate_bps,
             backups=plan.backups,
+            shared_ducts=plan.shared_ducts,
         )
 
 

@@ -1,6 +1,7 @@
 """Fibre cuts that an operator emulates: which links, and what a controller that has started anew learns of them."""
 
 from qit4n.errors import ProtocolError
+from qit4n.network.ducts import cut_with
 from qit4n.network.model import Network
 from qit4n.refpoints import ck
 
@@ -20,19 +21,19 @@ class Cuts:
             self._heard.add(report.site)
             self._links.update(report.cut_links)
 
-    def change(self, link_id: str, *, cut: bool) -> None:
-        """Cut a link, or heal it.
+    def change(self, element: str, *, cut: bool) -> None:
+        """Cut a link, or all links in a duct at once, or heal them.
 
         Raises:
-            ProtocolError: there is no such link, or a real device is behind it.
+            ProtocolError: there is no such link or duct, or a real device is behind a link.
         """
-        link = next((one for one in self._network.links if one.id == link_id), None)
-        if link is None or self._network.device_of(link) is not None:
-            raise ProtocolError(f"an operator cuts {link_id}, which is no link with emulated modules")
-        if cut:
-            self._links.add(link_id)
-        else:
-            self._links.discard(link_id)
+        links = cut_with(self._network, element)
+        if not links or any(self._network.device_of(link) is not None for link in links):
+            raise ProtocolError(
+                f"an operator cuts {element}, which is no link with emulated modules, nor a duct of such"
+            )
+        for link in links:
+            (self._links.add if cut else self._links.discard)(link.id)
 
     def order(self) -> ck.CutLinks:
         """What the sites are told."""

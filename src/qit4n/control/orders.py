@@ -30,6 +30,7 @@ class PoolPlan:
     rate_bps: float | None = None
     paths: Paths = ()
     backups: Paths = ()
+    shared_ducts: tuple[str, ...] = ()
     most_bits: int = 0
     reason: str = ""
 
@@ -90,6 +91,7 @@ class Orders:
         self._allocate(router)
         for pool, plan in self.plans.items():
             plan.backups = self._backup(router, pool, plan.paths)
+            plan.shared_ducts = router.shared_ducts(plan.paths)
             plan.most_bits = int(router.least_stock(plan.paths) * SHARE_OF_STOCK)
 
     def _backup(self, router: Router, pool: PoolKey, paths: Paths) -> Paths:

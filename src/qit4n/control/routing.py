@@ -3,7 +3,8 @@
 The cost of a hop is 1 plus a penalty that grows as its stock shrinks, so a path is short where key is plentiful
 and goes around where it is scarce. A hop that cannot pay for one relay unit is no hop; one whose links have stopped
 making key is gone around while there is another way, so that its stock lasts. A trust policy that wants several paths
-gets node-disjoint ones, together the cheapest; fewer than it needs are none.
+gets node-disjoint ones, together the cheapest of those that share no duct, as far as such are found
+(:mod:`qit4n.network.diverse`); fewer than it needs are none.
 
 A path with bounded latency is found by Lagrangian relaxation (Jüttner et al., "Lagrange relaxation based method for
 the QoS routing problem", INFOCOM 2001): always within the bound, nearly always the cheapest such path.
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from qit4n.control.cheapest import Cheapest, Graph
 from qit4n.control.topology import Hop, Topology
-from qit4n.network.disjoint import disjoint_paths
+from qit4n.network.diverse import diverse_paths, ducts_of, shared_ducts
 from qit4n.network.model import Trust
 
 Path = tuple[str, ...]
@@ -28,7 +29,7 @@ RELAY_UNIT_BITS = 8 * (128 + 128 + 32)  # smallest chunk, its salts and a tag ke
 SCARCITY_BITS = 64.0 * RELAY_UNIT_BITS
 BROKEN_COST = 8.0  # a link that makes no key costs as much as so many hops more
 AGAIN_COST = 1000.0  # a backup meets a site of its path only where there is no other way
-AGAIN_HOP = 3.0  # times as much for a hop of its path: more than to leave the path and come back
+AGAIN_HOP = 3.0  # times as much for a hop of its path, or in its duct: more than to leave the path and come back
 MOST_MULTIPLIERS = 12
 
 
@@ -94,7 +95,13 @@ class Router:
 
     def _disjoint(self, trust: Trust, source: str, destination: str, costs: NDArray[np.float64]) -> Paths:
         hops = dict(zip(self._hops, costs.tolist(), strict=True))
-        return disjoint_paths(hops, source, destination, trust.paths, _closed(trust))
+        return diverse_paths(hops, source, destination, trust.paths, _closed(trust), ducts=self.topology.ducts)
+
+    def shared_ducts(self, paths: Paths) -> tuple[str, ...]:
+        """The ducts that two or more paths run through."""
+        if len(paths) == 1 or not self.topology.ducts:
+            return ()
+        return shared_ducts(paths, self.topology.ducts)
 
     def latency_s(self, paths: Paths) -> float:
         """Latency of light over the slowest of the paths."""
@@ -116,8 +123,8 @@ class Router:
     def backups(self, trust: Trust, source: str, destination: str, paths: Paths) -> Paths:
         """One path to be taken when one of ``paths`` fails.
 
-        For a single path it meets that path as little as possible; for several it meets none of them, since shares
-        never meet at a site.
+        For a single path it meets that path, and the ducts that it runs through, as little as possible; for several
+        it meets none of them, since shares never meet at a site, and their ducts as little as possible.
         """
         if not paths:
             return ()
@@ -128,11 +135,19 @@ class Router:
         closed = shut[self._tails] | shut[self._heads]
         used = [self._place[hop] for path in paths for hop in itertools.pairwise(path) if hop in self._place]
         again[used] = AGAIN_HOP
+        again[self._beside(paths)] = AGAIN_HOP
         closed[used] |= several
         costs = np.where(closed, np.inf, self._costs + AGAIN_COST * again)
         found = self._path(Cheapest(self.graph, costs), source, destination, alone=True)
         late = bool(found and trust.max_latency_ms) and 1e3 * self._latency_s(found) > trust.max_latency_ms
         return () if not found or found in paths or late else (found,)
+
+    def _beside(self, paths: Paths) -> list[int]:
+        """The hops that share a duct with paths."""
+        ducts = self.topology.ducts
+        crossed = frozenset[str]().union(*(ducts_of(path, ducts) for path in paths)) if ducts else None
+        pairs = [pair for pair, own in ducts.items() if own & crossed] if crossed else []
+        return [self._place[hop] for pair in pairs for hop in (pair, pair[::-1]) if hop in self._place]
 
     def _sites_of(self, sites: Iterable[str]) -> NDArray[np.bool_]:
         """(sites,) which ones are among these."""

@@ -1,13 +1,15 @@
 """The network of a moment as arrays: sites, hops with their key, links with their rate."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.network.model import Network
+from qit4n.network.diverse import Ducts
+from qit4n.network.ducts import ducts_of_pairs
+from qit4n.network.model import Link, Network
 from qit4n.refpoints import ck
 
 FIBRE_S_PER_KM = 4.9e-6  # light in silica, group index 1.468 (ITU-T G.652 fibres at 1550 nm)
@@ -30,6 +32,7 @@ class Topology:
         latency_s: (hops,) of light in its shortest link.
         rate_bps: (pairs,) secret key that the links of a pair make per second, for both directions together.
         pair_stock_bits: (pairs,) stock of both directions together.
+        ducts: of pairs of neighbours, the ducts that all of their links run through; only pairs that have some.
     """
 
     sites: tuple[str, ...]
@@ -41,6 +44,7 @@ class Topology:
     latency_s: NDArray[np.float64]
     rate_bps: NDArray[np.float64]
     pair_stock_bits: NDArray[np.float64]
+    ducts: Ducts = field(default_factory=dict)
 
     @cached_property
     def hops(self) -> tuple[Hop, ...]:
@@ -51,7 +55,8 @@ class Topology:
 
 def of_stock(stock_bits: Mapping[Hop, float], sites: Iterable[str] = ()) -> Topology:
     """A topology of which only the stock of each hop is known."""
-    return _assembled(dict.fromkeys((*sites, *(site for hop in stock_bits for site in hop))), stock_bits, {}, set(), {})
+    known = dict.fromkeys((*sites, *(site for hop in stock_bits for site in hop)))
+    return _assembled(known, stock_bits, {}, set(), {}, ducts={})
 
 
 def of_reports(
@@ -62,7 +67,7 @@ def of_reports(
     A link that has not been measured yet makes what is predicted of it; one that is down or yields no key, nothing.
     """
     up, stock, rates = set(live), dict[Hop, float](), dict[Hop, float]()
-    whole, latency = set[Hop](), dict[Hop, float]()
+    whole, latency, making = set[Hop](), dict[Hop, float](), list[Link]()
     for link in network.links:
         if not up.issuperset(link.ends):
             continue
@@ -75,7 +80,8 @@ def of_reports(
         rates[pair] = rates.get(pair, 0.0) + (makes or 0.0)
         if makes is not None:
             whole.update((link.ends, link.ends[::-1]))
-    return _assembled(live, stock, rates, set(stock) - whole, latency)
+            making.append(link)
+    return _assembled(live, stock, rates, set(stock) - whole, latency, ducts=ducts_of_pairs(making))
 
 
 def _rate(told: list[ck.LinkReport], predicted_bps: float) -> float | None:
@@ -92,6 +98,8 @@ def _assembled(
     rates: Mapping[Hop, float],
     broken: set[Hop],
     latency: Mapping[Hop, float],
+    *,
+    ducts: Ducts,
 ) -> Topology:
     sites = tuple(sites)
     number = {site: place for place, site in enumerate(sites)}
@@ -108,4 +116,5 @@ def _assembled(
         latency_s=np.array([latency.get(hop, 0.0) for hop in stock], np.float64),
         rate_bps=np.array([rates.get(pair, 0.0) for pair in pairs], np.float64),
         pair_stock_bits=np.bincount(of_hop, bits, len(pairs)).astype(np.float64),
+        ducts={pair: own for pair, own in ducts.items() if own},
     )

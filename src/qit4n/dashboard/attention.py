@@ -38,6 +38,8 @@ def page_of(network: Network, element: str) -> str:
         return f"/link/{element}"
     if any(site.id == element for site in network.sites):
         return f"/site/{element}"
+    if element in network.ducts:
+        return f"/what-if?cut={element}"
     switch = next((one for one in network.switches if one.id == element), None)
     return f"/site/{switch.site}" if switch else "/pools"
 

@@ -23,7 +23,7 @@ def status_at(
     """
     standing_ = list(alarms)
     silent = {alarm.element for alarm in standing_ if alarm.kind == "site-silent"}
-    alarmed = {alarm.element for alarm in standing_}
+    alarmed = {one for alarm in standing_ for one in (alarm.element, *alarm.about)}
     return structs.replace(
         status,
         at=at,

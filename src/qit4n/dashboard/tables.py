@@ -8,6 +8,7 @@ from qit4n.dashboard.markup import Cell, badge, duration, join, link, table
 from qit4n.dashboard.scene import RANKS, link_look, site_look
 from qit4n.management.correlation import pool_name
 from qit4n.management.forecast import forecast_text
+from qit4n.network.ducts import named
 from qit4n.network.model import Network
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text
@@ -86,9 +87,10 @@ def path_text(path: Sequence[str]) -> Markup:
 
 
 def paths_text(pool: mc.PoolStatus) -> Markup:
-    """The present paths, or why there is none."""
+    """The present paths and the ducts that several of them run through, or why there is none."""
     if pool.paths:
-        return join(map(path_text, pool.paths), "<br>")
+        shared = Markup('<span class="badge warning">▾ share {}</span>').format(named("duct", pool.shared_ducts))
+        return join([*map(path_text, pool.paths), *([shared] if pool.shared_ducts else [])], "<br>")
     return Markup('<span class="badge warning">▾ {}</span>').format(pool.last_refusal or "no path")
 
 

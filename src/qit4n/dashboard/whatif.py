@@ -1,4 +1,4 @@
-"""What if a link is cut, or a site fails: which pools go which way, and how long key lasts.
+"""What if a link or a duct is cut, or a site fails: which pools go which way, and how long key lasts.
 
 Answered by the controller's own topology and routing, on a copy that is made of the status. The stock of a link is
 taken as equal in both directions, which is how links are filled.
@@ -61,8 +61,9 @@ class Answer:
 
 
 def what_if(network: Network, status: mc.NetworkStatus, cut: str, used_bps: Mapping[int, float]) -> Answer:
-    """The answer for a link or site ``cut``; ``used_bps``: how fast each pool is used, by its place in the status."""
-    gone = tuple(link.link for link in status.links if cut in {link.link, *link.ends})
+    """The answer for a link, duct or site ``cut``; ``used_bps``: how fast each pool is used, by place in the status."""
+    in_duct = network.ducts.get(cut, ())
+    gone = tuple(link.link for link in status.links if cut in {link.link, *link.ends} or link.link in in_duct)
     router = Router(without(network, status, frozenset(gone), cut))
     ways = _ways(network, router, status.pools)
     homes = _Homes(network, ways)

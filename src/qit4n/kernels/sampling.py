@@ -8,7 +8,7 @@ meant for statistics, not for cryptography. Logarithms are made of IEEE operatio
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,23 +108,27 @@ def threshold(probability: float, bits: int) -> int:
     return round(probability * (1 << bits))
 
 
-def photon_classes(sources: Sequence[tuple[float, float]]) -> NDArray[np.uint32]:
+def poissonian(mean: float) -> NDArray[np.float64]:
+    """Chances of 1, 2, ... 254 photons and of more."""
+    photons = np.arange(1, _MOST_PHOTONS)
+    with np.errstate(divide="ignore"):
+        chances = np.exp(photons * np.log(mean) - mean - np.cumsum(np.log(photons)))
+    return np.append(chances, max(0.0, -math.expm1(-mean) - chances.sum()))
+
+
+def photon_classes(
+    sources: Sequence[tuple[float, float]], numbers: Callable[[float], NDArray[np.float64]] = poissonian
+) -> NDArray[np.uint32]:
     """Where the classes begin in the range of a uniform 32-bit number, all but the first, which begins at 0.
 
     Class ``k (n - 1) + i`` is a pulse of source i of k with n photons, given one at least; more than 255 count as 255.
     Classes that begin at the end of the range are left out: a chance below 2^-33 is not seen.
 
     Args:
-        sources: (probability, mean photons) of each; Poissonian.
+        sources: (probability, mean photons) of each.
+        numbers: chances of 1, 2, ... photons of a mean, as many of each source.
     """
-    photons = np.arange(1, _MOST_PHOTONS)
-    rows = []
-    for share, mean in sources:
-        log_factorials = np.cumsum(np.log(photons))
-        with np.errstate(divide="ignore"):
-            row = np.exp(photons * np.log(mean) - mean - log_factorials)
-        rows.append(share * np.append(row, max(0.0, -math.expm1(-mean) - row.sum())))
-    chances = np.stack(rows, axis=1).ravel()
+    chances = np.stack([share * numbers(mean) for share, mean in sources], axis=1).ravel()
     begins = np.rint(np.cumsum(chances)[:-1] / (chances.sum() or 1.0) * 2.0**32)
     return begins[begins < 2.0**32].astype(np.uint32)
 

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
-from qit4n.management.alarms import Symptom
 from qit4n.management.commoncause import gathered, parts_of
 from qit4n.management.correlation import LOST
 from qit4n.management.history import Row
 from qit4n.management.linkwatch import WARM_UP, Anomaly, LinkWatch, Sample
+from qit4n.management.symptoms import Symptom
 from qit4n.network.media import SPACE
 from qit4n.network.model import Network
 from qit4n.refpoints import mc

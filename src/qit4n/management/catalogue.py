@@ -154,5 +154,14 @@ CATALOGUE = UNUSUAL | {
     ),
 }
 
+DUCT_CUT = "{detail} failed at the same moment"
+DUCT_CUT_AGAIN = "{detail} failed, some at one moment and some at another"
+DUCT_FOUND_CUT = "{detail} had failed when the manager started"
+FIND_IN_DUCT = "look for the break in {names} (OTDR); pools live on stock and go round its links"
+NO_WAY_ROUND_DUCT = (
+    "look for the break in {names} (OTDR); nothing leads round {links}: pools that need them live on stock until then"
+)
+"""Text and advice of a common cause that took contact from links of a duct."""
+
 NO_WAY_ROUND = f"{FIND_THE_BREAK}; nothing leads round the link: its pools live on stock until then"
 """Advice for a cut that no other path replaces."""

@@ -1,8 +1,8 @@
 """Correlation: what follows from a root cause is told with it, and is no alarm of its own (ITU-T Y.3804, fault).
 
-A root cause is an alarm of a link or a site: it takes hops away. The pools whose paths went over such a hop when the
-trouble began are its consequences. They are restored when each has other paths; that time is the restoration time of
-Y.3807 as the manager sees it. A pool that runs out without a path is an alarm of its own only if no root cause
+A root cause is an alarm of a link, a duct or a site: it takes hops away. The pools whose paths went over such a hop
+when the trouble began are its consequences. They are restored when each has other paths; that time is the restoration
+time of Y.3807 as the manager sees it. A pool that runs out without a path is an alarm of its own only if no root cause
 explains it.
 """
 
@@ -48,12 +48,26 @@ def leads_round(status: mc.NetworkStatus, element: str) -> bool:
     return _joined(*ends, well)
 
 
+def stranded(status: mc.NetworkStatus, elements: Iterable[str]) -> bool:
+    """Whether some pool has no way without these links, and would have one with them."""
+    pairs = {link.link: frozenset(link.ends) for link in status.links}
+    gone = set(elements)
+    well = {pairs[link.link] for link in status.links if link.link not in gone and link.state not in LOST}
+    back = well | {pairs[link] for link in gone}
+    ends = {(pool.source, pool.destination) for pool in status.pools}
+    return any(not _joined(*one, well) and _joined(*one, back) for one in ends)
+
+
 @dataclass
 class Root:
-    """A root cause that stands; ``whole_at`` is the last time when it was not seen."""
+    """A root cause that stands; ``whole_at`` is the last time when it was not seen.
+
+    ``elements`` are the links or the site that it took away; links of a duct may come one after the other.
+    """
 
     whole_at: float
-    hops: frozenset[Hop]
+    hops: frozenset[Hop] = frozenset()
+    elements: set[str] = field(default_factory=set)
     pools: set[str] = field(default_factory=set)
     restored_s: float | None = None
 
@@ -84,13 +98,14 @@ class Correlation:
         self._recent: deque[mc.NetworkStatus] = deque(maxlen=RECENT)
         self._pathless_since: dict[str, float] = {}
 
-    def update(self, status: mc.NetworkStatus, roots: Iterable[tuple[str, str]]) -> list[str]:
-        """Take a state and the root causes in it; the pools that run out and none of them explains."""
+    def update(self, status: mc.NetworkStatus, roots: Mapping[tuple[str, str], Iterable[str]]) -> list[str]:
+        """Take a state and the root causes in it, with the links or the site that each takes away.
+
+        Returns:
+            The pools that run out and none of them explains.
+        """
         pools = {pool_name(pool): pool for pool in status.pools}
-        standing = dict[tuple[str, str], Root]()
-        for key in roots:
-            standing[key] = self._roots.get(key) or self._begun(status, key[0])
-        self._roots = standing
+        self._roots = {key: self._root(status, key, frozenset(elements)) for key, elements in roots.items()}
         self._recent.append(status)
         pathless = {name for name, pool in pools.items() if not pool.paths and pool.ready_bits < LOW * pool.target_bits}
         since = self._pathless_since
@@ -99,17 +114,28 @@ class Correlation:
         late = {name for name, begun in self._pathless_since.items() if status.at - begun >= PATIENCE_S}
         return sorted(late - explained)
 
-    def _begun(self, status: mc.NetworkStatus, element: str) -> Root:
-        """A new root cause: it hits the pools that have lately gone over its hops and do not begin or end there."""
-        hops = lost_hops(status, element)
-        ends = {element} if element not in {link.link for link in status.links} else set[str]()
-        hit = {
+    def _root(self, status: mc.NetworkStatus, key: tuple[str, str], elements: frozenset[str]) -> Root:
+        """A root cause, new or with more elements than before; what it takes over from others was theirs until now."""
+        root = self._roots.get(key) or Root(whole_at=self._recent[-1].at if self._recent else status.at)
+        root.hops = frozenset[Hop]().union(*(lost_hops(status, element) for element in elements))
+        new = elements - root.elements
+        if new:
+            taken = [other for (element, _), other in self._roots.items() if element in new and other is not root]
+            root.whole_at = min([root.whole_at, *(other.whole_at for other in taken)])
+            root.pools.update(self._hit(status, root.hops, new), *(other.pools for other in taken))
+            root.elements |= new
+            root.restored_s = None
+        return root
+
+    def _hit(self, status: mc.NetworkStatus, hops: frozenset[Hop], elements: frozenset[str]) -> set[str]:
+        """The pools that have lately gone over these hops, and do not begin or end at a site that is lost."""
+        ends = elements - {link.link for link in status.links}
+        return {
             pool_name(pool)
             for before in self._recent
             for pool in before.pools
             if hops_of(pool) & hops and not ends & {pool.source, pool.destination}
         }
-        return Root(whole_at=self._recent[-1].at if self._recent else status.at, hops=hops, pools=hit)
 
     def _explain(self, name: str, pool: mc.PoolStatus, status: mc.NetworkStatus) -> bool:
         """Whether a root cause took the paths of a pool; if some do together, the first is told of it."""

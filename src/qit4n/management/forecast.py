@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qit4n.management.alarms import Symptom
 from qit4n.management.correlation import hops_of, pool_name
 from qit4n.management.depletion import Flow, empty_within, flow, survival
 from qit4n.management.history import STATES, History
 from qit4n.management.performance import Performance
+from qit4n.management.symptoms import Symptom
 from qit4n.network.model import Network
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text, span_text

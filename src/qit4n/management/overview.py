@@ -27,6 +27,7 @@ from math import nan
 
 from qit4n.management import anomalies
 from qit4n.management.alarms import Alarms
+from qit4n.management.commoncause import ducts_of
 from qit4n.management.correlation import pool_name
 from qit4n.management.forecast import Forecasts
 from qit4n.management.history import STATES, History, Row
@@ -56,7 +57,7 @@ class Overview:
         self.performance = Performance(network, counted)
         self.anomalies = anomalies.Anomalies(network)
         self.forecasts = Forecasts(network)
-        self._alarms = Alarms()
+        self._alarms = Alarms(ducts_of(network))
 
     @property
     def alarms(self) -> tuple[mc.Alarm, ...]:

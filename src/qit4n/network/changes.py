@@ -28,6 +28,7 @@ class Changes:
 
     sites: Difference
     links: Difference
+    ducts: Difference
     modules: Difference
     devices: Difference
     applications: Difference
@@ -42,7 +43,7 @@ class Changes:
     def lines(self) -> list[str]:
         """For people: one line each, and what restarts."""
         found = []
-        for name in ("sites", "links", "modules", "devices", "applications", "demands"):
+        for name in ("sites", "links", "ducts", "modules", "devices", "applications", "demands"):
             part: Difference = getattr(self, name)
             for sign, ids in (("+", part.added), ("-", part.removed), ("~", part.changed)):
                 found += [f"{sign} {name[:-1]} {one}" for one in ids]
@@ -76,6 +77,7 @@ def changes(before: Network, after: Network) -> Changes:
     return Changes(
         sites=_difference({one.id: _bare(one) for one in before.sites}, {one.id: _bare(one) for one in after.sites}),
         links=_difference(_links(before), _links(after)),
+        ducts=_difference(before.ducts, after.ducts),
         modules=_difference(before.modules, after.modules),
         devices=_difference(before.devices, after.devices),
         applications=_difference(
@@ -103,13 +105,12 @@ def _bare(site: Site) -> object:
 
 
 def _links(network: Network) -> dict[str, tuple[object, ...]]:
-    """Each link with what is behind it."""
-    return {link.id: (link, behind(network, link)) for link in network.links}
+    return {link.id: driven(network, link) for link in network.links}
 
 
-def behind(network: Network, link: Link) -> object:
-    """The modules or the device of a link."""
-    return network.device_of(link) or network.modules.get(link.module)
+def driven(network: Network, link: Link) -> tuple[object, ...]:
+    """What the modules of a link go by: the link, but not its ducts, and what is behind it."""
+    return structs.replace(link, ducts=()), network.device_of(link) or network.modules.get(link.module)
 
 
 def _demands(demands: Iterable[Demand]) -> dict[str, Demand]:

@@ -4,10 +4,11 @@ import itertools
 from collections.abc import Iterator
 
 from qit4n.network.devices import device_findings
+from qit4n.network.ducts import duct_findings, duct_sharing_paths, lonely_ducts
 from qit4n.network.explain import nearest
 from qit4n.network.finding import EVERY, Finding
 from qit4n.network.media import media_findings, night_skies_by_day
-from qit4n.network.model import TWO_SENDERS, Demand, Link, Module, Network
+from qit4n.network.model import TWIN_FIELDS, Demand, Link, Module, Network
 from qit4n.network.neighbours import neighbour_findings
 from qit4n.network.qrng import qrng_findings
 from qit4n.network.switches import switch_findings
@@ -38,6 +39,7 @@ def contradictions(network: Network) -> Iterator[Finding]:
     yield from neighbour_findings(network)
     yield from switch_findings(network)
     yield from media_findings(network)
+    yield from duct_findings(network)
     yield from _policies(network)
 
 
@@ -55,6 +57,8 @@ def oddities(network: Network) -> Iterator[Finding]:
             yield Finding(("sites", number), f"no link ends at site {site.id!r}", "add a link, or drop the site")
     yield from _boundaries(network)
     yield from night_skies_by_day(network)
+    yield from lonely_ducts(network)
+    yield from duct_sharing_paths(network)
     demanded = {one for demand in network.demands for one in demand.between}
     for number, application in enumerate(network.applications):
         if application.id not in demanded:
@@ -197,23 +201,27 @@ def _modules(network: Network) -> Iterator[Finding]:
     for name, module in network.modules.items():
         decoy, signal = module.decoy_intensity, module.signal_intensity
         yield from _not_modelled(name, module)
-        if module.protocol == "bbm92":
+        if module.protocol in {"single-photon-bb84", "bbm92"}:
             continue
         if decoy >= signal:
             what = f"decoy pulses ({decoy:g}) are not weaker than signals ({signal:g})"
             place: At = ("modules", name, "decoy_intensity")
             yield Finding(place, what, f"usual is {signal / 3:.2g}", (("modules", name),))
-        elif module.protocol in {"two-decoy-bb84", *TWO_SENDERS}:
+        elif module.protocol in {"two-decoy-bb84", "mdi", "twin-field"}:
             yield from _second_decoy(name, module)
         if module.protocol == "twin-field" and module.key_intensity >= signal:
             what = f"pulses of the key basis ({module.key_intensity:g}) are not weaker than signals ({signal:g})"
             yield Finding(("modules", name, "key_intensity"), what, "usual is 0.03", (("modules", name),))
+        if module.protocol == "sns-twin-field" and module.block_bits > MOST_PAIRED:
+            what = f"the pairs of {module.block_bits} clicks do not travel in one message"
+            yield Finding(("modules", name, "block_bits"), what, f"at most {MOST_PAIRED}", (("modules", name),))
 
 
+MOST_PAIRED = 25_000_000
 NOT_MODELLED = {
     "bbm92": ("dead_time_s", "afterpulse_probability"),
     "mdi": ("afterpulse_probability",),
-    "twin-field": ("dead_time_s", "afterpulse_probability"),
+    **dict.fromkeys(TWIN_FIELDS, ("dead_time_s", "afterpulse_probability")),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from qit4n.network.finding import Finding
-from qit4n.network.model import TWO_SENDERS, Link, Network
+from qit4n.network.model import TWIN_FIELDS, TWO_SENDERS, Link, Network
 from qit4n.network.yamltext import At
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -20,7 +20,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "inter-satellite": ("beam", "orbit", "second_orbit"),
 }
 SPACE = ("satellite", "inter-satellite")
-NOT_OVER: dict[str, tuple[str, ...]] = {"mdi": SPACE, "twin-field": ("free-space", *SPACE)}
+NOT_OVER: dict[str, tuple[str, ...]] = {"mdi": SPACE, **dict.fromkeys(TWIN_FIELDS, ("free-space", *SPACE))}
 LOWEST_ORBIT_KM, HIGHEST_ORBIT_KM = 200.0, 36_000.0
 MOONLIT_SKY = 1.5e-3
 """W/(m2 sr um), under a full moon: the brightest sky of a night."""
@@ -81,7 +81,7 @@ def _middle(number: int, link: Link, network: Network) -> Iterator[Finding]:
     place: At = ("links", number, "medium", "middle_km")
     module = network.modules.get(link.module)
     if module is None or module.protocol not in TWO_SENDERS:
-        what = "only light of mdi and twin-field meets in a middle"
+        what = "only light of mdi and twin fields meets in a middle"
         yield Finding(place, what, "drop it, or name a module of one of them", (("links", number, "module"),))
     elif middle_km >= length_km:
         what = f"the middle, at {middle_km:g} km, is not between the ends, {length_km:g} km apart"
@@ -108,5 +108,5 @@ def _protocol(number: int, link: Link, network: Network) -> Iterator[Finding]:
     module = network.modules.get(link.module)
     if module is not None and link.medium.kind in NOT_OVER.get(module.protocol, ()):
         what = f"{module.protocol} is not modelled over {link.medium.kind}"
-        right = "name a module of one-decoy-bb84, two-decoy-bb84 or bbm92"
+        right = "name a module of one-decoy-bb84, two-decoy-bb84, single-photon-bb84 or bbm92"
         yield Finding(("links", number, "module"), what, right, (("modules", link.module),))

@@ -29,7 +29,8 @@ Host = Annotated[
 
 PORTS_OF_THE_NETWORK = 2  # controller and manager
 PORTS_OF_A_SITE = 5
-TWO_SENDERS = ("mdi", "twin-field")
+TWIN_FIELDS = ("twin-field", "sns-twin-field")
+TWO_SENDERS = ("mdi", *TWIN_FIELDS)
 """Protocols in which both ends send, to a middle."""
 
 
@@ -49,20 +50,27 @@ class Site(Part, frozen=True, kw_only=True):
 
 
 class Module(Part, frozen=True, kw_only=True):
-    """A pair of QKD modules: decoy-state BB84, or BBM92, with two threshold detectors and active basis choice.
+    """A pair of QKD modules: BB84 (decoys or single photons) or BBM92, two threshold detectors, active basis choice.
 
     Or two transmitters, each with two decoys, and a middle that nobody trusts: of four detectors (mdi), or of two, for
-    lasers in phase (twin-field).
+    lasers in phase (twin-field; sns-twin-field: sending or not sending).
     The Z basis makes the key, the X basis tests the phase error. Probabilities of dark counts and afterpulses are per
     detector: dark counts per gate (one gate per pulse), afterpulses per click.
     """
 
-    protocol: Literal["one-decoy-bb84", "two-decoy-bb84", "bbm92", "mdi", "twin-field"] = "one-decoy-bb84"
+    protocol: Literal[
+        "one-decoy-bb84", "two-decoy-bb84", "single-photon-bb84", "bbm92", "mdi", "twin-field", "sns-twin-field"
+    ] = "one-decoy-bb84"
     pulse_rate_hz: Annotated[float, Meta(ge=1e3, le=1e11, description="pulses per second", examples=[1e8])]
     signal_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per signal pulse")] = 0.35
     decoy_intensity: Annotated[float, Meta(gt=0, le=2, description="mean photons per decoy pulse")] = 0.11
     signal_probability: Annotated[
-        float, Meta(gt=0, lt=1, description="share of signal pulses; the rest are decoys")
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="share of signal pulses, the rest are decoys; of sns-twin-field, share of key windows",
+        ),
     ] = 0.3
     second_decoy_intensity: Annotated[
         float, Meta(ge=0, le=2, description="mean photons per pulse of the weaker decoys, of protocols with two")
@@ -70,6 +78,13 @@ class Module(Part, frozen=True, kw_only=True):
     second_decoy_probability: Annotated[
         float, Meta(gt=0, lt=1, description="share of the weaker decoys, of protocols with two")
     ] = 0.1
+    brightness: Annotated[
+        float,
+        Meta(gt=0, le=1, description="mean photons per pulse of single-photon-bb84, as it leaves the transmitter"),
+    ] = 0.1
+    g2: Annotated[
+        float, Meta(ge=0, le=1, description="g2(0) of single-photon-bb84: its pulses of two photons, over a laser's")
+    ] = 0.02
     key_intensity: Annotated[
         float, Meta(gt=0, le=2, description="mean photons of the phase-coded pulses of twin-field, in the key basis")
     ] = 0.03
@@ -94,7 +109,12 @@ class Module(Part, frozen=True, kw_only=True):
         float, Meta(gt=0, le=1e-3, description="width of a detection gate, for light that is not the transmitter's")
     ] = 1e-9
     block_bits: Annotated[
-        int, Meta(ge=10_000, le=100_000_000, description="sifted key-basis bits that make one block")
+        int,
+        Meta(
+            ge=10_000,
+            le=100_000_000,
+            description="sifted key-basis bits that make one block; of sns-twin-field, clicks of the middle",
+        ),
     ] = 200_000
 
 
@@ -154,6 +174,14 @@ class Link(Part, frozen=True, kw_only=True):
     ]
     medium: Medium
     module: Annotated[str, Meta(description="a name from 'modules' or 'devices'")]
+    ducts: Annotated[
+        tuple[Identifier, ...],
+        Meta(
+            description="ducts, cables, bridges that its fibre runs through; what breaks one breaks all links in it "
+            "(shared risk link groups, RFC 4202)",
+            examples=[["river-crossing"]],
+        ),
+    ] = ()
     eavesdropper: Eavesdropper | None = None
 
 
@@ -295,6 +323,15 @@ class Network(Part, frozen=True, kw_only=True):
     def switch_of(self, link: Link) -> Switch | None:
         """The optical switch that a link crosses, or None."""
         return next((switch for switch in self.switches if link.id in switch.links), None)
+
+    @property
+    def ducts(self) -> dict[str, tuple[str, ...]]:
+        """The links that run through each duct, in file order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for link in self.links:
+            for duct in dict.fromkeys(link.ducts):
+                found[duct] = (*found.get(duct, ()), link.id)
+        return found
 
     def application(self, application_id: str) -> Application | None:
         """The application with this id, or None."""

@@ -94,5 +94,5 @@ class Policies(Part, frozen=True, kw_only=True):
     ] = 3600.0
     max_qber: Annotated[
         float,
-        Meta(gt=0, le=0.11, description="a block above it yields no key; of mdi and twin-field, in the key basis"),
+        Meta(gt=0, le=0.11, description="a block above it yields no key; of mdi and twin fields, in the key basis"),
     ] = 0.08

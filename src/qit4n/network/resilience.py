@@ -1,4 +1,4 @@
-"""What one failure may stop: of each demand the links and sites without which no key can be made for it.
+"""What one failure may stop: of each demand the links, ducts and sites without which no key can be made for it.
 
 A demand is served while paths lead from a home of one application to a home of the other as its trust policy wants
 them, or while both share a home. Only what lies on paths that serve it now can be in question, so only that is taken
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qit4n.network.disjoint import disjoint_paths
+from qit4n.network.ducts import ducts_of_pairs, named
 from qit4n.network.model import Network, Trust
 
 Path = tuple[str, ...]
@@ -20,32 +21,37 @@ NONE = frozenset[str]()
 
 @dataclass(frozen=True)
 class SinglePoints:
-    """What stops a demand if it fails alone: ``links``, ``sites``, and the ``own`` sites of applications with one."""
+    """What stops a demand if it fails alone: ``links``, ``sites``, and the ``own`` sites of applications with one.
+
+    ``ducts`` is None if the file names none: whether the demand survives their loss is not known.
+    """
 
     between: tuple[str, str]
     links: tuple[str, ...]
     sites: tuple[str, ...]
     own: tuple[str, ...]
+    ducts: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         """In words."""
-        links = f"needs {_named('link', self.links)}" if self.links else "survives any one link"
+        links = f"needs {named('link', self.links)}" if self.links else "survives any one link"
         but = f" but {', '.join(self.own)}" if self.own else ""
-        sites = f"needs {_named('site', self.sites)} in between" if self.sites else f"survives any one site{but}"
-        return f"{links}; {sites}"
+        sites = f"needs {named('site', self.sites)} in between" if self.sites else f"survives any one site{but}"
+        ducts = f"; needs {named('duct', self.ducts)}" if self.ducts else "; survives any one duct"
+        return f"{links}{'' if self.ducts is None else ducts}; {sites}"
 
 
 def single_points(network: Network) -> tuple[SinglePoints, ...]:
     """Of each demand, in the order of the file."""
-    graph = Graph(network)
-    known: dict[tuple[Homes, Trust], tuple[frozenset[str], frozenset[str]]] = {}
+    graph, named_ducts = Graph(network), tuple(network.ducts)
+    known: dict[tuple[Homes, Trust], tuple[frozenset[str], frozenset[str], frozenset[str]]] = {}
     found = []
     for demand in network.demands:
         one, other = map(network.homes_of, demand.between)
         case = ((one, other), demand.trust)
         if case not in known:
             known[case] = graph.needed(*case)
-        links, sites = known[case]
+        links, ducts, sites = known[case]
         own = [homes[0] for homes in (one, other) if len(homes) == 1]
         found.append(
             SinglePoints(
@@ -53,6 +59,7 @@ def single_points(network: Network) -> tuple[SinglePoints, ...]:
                 links=tuple(link.id for link in network.links if link.id in links),
                 sites=tuple(site.id for site in network.sites if site.id in sites and site.id not in own),
                 own=tuple(dict.fromkeys(own)),
+                ducts=tuple(duct for duct in named_ducts if duct in ducts) if named_ducts else None,
             )
         )
     return tuple(found)
@@ -66,23 +73,34 @@ class Graph:
         pairs = [pair for link in network.links for pair in (link.ends, link.ends[::-1])]
         self._count = Counter(pairs)
         self._links = {pair: link.id for link in network.links for pair in (link.ends, link.ends[::-1])}
+        self._ducts = {pair: ducts for pair, ducts in ducts_of_pairs(network.links).items() if ducts}
         self._beside: dict[str, list[str]] = {}
         for one, other in self._count:
             self._beside.setdefault(one, []).append(other)
 
-    def needed(self, homes: Homes, trust: Trust) -> tuple[frozenset[str], frozenset[str]]:
-        """The links and the sites each of which a pair of applications cannot do without."""
-        paths = self._ways(homes, trust, NONE, None)
+    def needed(self, homes: Homes, trust: Trust) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """The links, the ducts and the sites each of which a pair of applications cannot do without."""
+        paths = self._ways(homes, trust)
         hops = {hop for path in paths for hop in itertools.pairwise(path)}
-        links = {self._links[hop] for hop in hops if self._count[hop] == 1 and not self._ways(homes, trust, NONE, hop)}
-        sites = {site for path in paths for site in path if not self._ways(homes, trust, frozenset({site}), None)}
-        return frozenset(links), frozenset(sites | ({trust.centre} if trust.centre else set()))
+        links = {
+            self._links[hop] for hop in hops if self._count[hop] == 1 and not self._ways(homes, trust, without=[hop])
+        }
+        crossed = {duct for hop in hops for duct in self._ducts.get((min(hop), max(hop)), ())}
+        ducts = {duct for duct in crossed if not self._ways(homes, trust, without=self._hops_in(duct))}
+        sites = {site for path in paths for site in path if not self._ways(homes, trust, frozenset({site}))}
+        return frozenset(links), frozenset(ducts), frozenset(sites | ({trust.centre} if trust.centre else set()))
 
-    def _ways(self, homes: Homes, trust: Trust, gone: frozenset[str], hop: tuple[str, str] | None) -> tuple[Path, ...]:
-        """Paths that serve, without some sites and one hop; none if there are too few."""
+    def _hops_in(self, duct: str) -> list[tuple[str, str]]:
+        """The hops that are gone with a duct."""
+        return [pair for pair, ducts in self._ducts.items() if duct in ducts]
+
+    def _ways(
+        self, homes: Homes, trust: Trust, gone: frozenset[str] = NONE, without: Iterable[tuple[str, str]] = ()
+    ) -> tuple[Path, ...]:
+        """Paths that serve, without some sites and some hops; none if there are too few."""
         ones, others = (tuple(site for site in sites if site not in gone) for sites in homes)
         closed = gone.union(trust.excluded, (trust.centre,) if trust.centre else ())
-        shut = {hop, hop[::-1]} if hop else set()
+        shut = {pair for hop in without for pair in (hop, hop[::-1])}
         if trust.shares_needed == 1 or set(ones) & set(others):
             path = self._way(ones, others, closed, shut)
             return (path,) if path else ()
@@ -114,7 +132,3 @@ def _back(before: Mapping[str, str], site: str) -> Path:
     while before[path[-1]]:
         path.append(before[path[-1]])
     return tuple(path[::-1])
-
-
-def _named(kind: str, names: tuple[str, ...]) -> str:
-    return f"{kind}{'s' if len(names) > 1 else ''} {', '.join(names)}"

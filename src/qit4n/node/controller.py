@@ -96,7 +96,7 @@ class ControllerProcess:
                     await frames.send(await self._change(question))
             else:
                 answer = self._controller.answer(question, self._clock.now())  # type: ignore[arg-type]
-                if isinstance(question, mc.CutFibre) and question.link:
+                if isinstance(question, mc.CutFibre) and question.element:
                     for site in self._sites.values():
                         site.write(self._controller.cuts.order())
                 await frames.send(answer)

@@ -14,10 +14,10 @@ from qit4n.node.modules import Deliver
 from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.tasks import first_of
 from qit4n.physics.bbm92 import BBM92
-from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.decoy_bb84 import BB84
 from qit4n.physics.links import Physics
 from qit4n.physics.mdi import MDI
-from qit4n.physics.twinfield import TwinField
+from qit4n.physics.twosenders import TwinFields
 from qit4n.quantum.channel import arms, changes_at_s, fading
 from qit4n.quantum.distillation import messages
 from qit4n.quantum.distillation.receiver import ReceiverSession
@@ -109,7 +109,7 @@ class ReceiverDriver(EmulatedDriver):
             case MDI() as link:
                 [*_, way] = arms(self.network.modules[self.link.module], self.link.medium)
                 return EmulatedMiddle(link, self.dice, Fades.of(fading(way), way, link.pulse_rate_hz, self.dice))
-            case TwinField() as link:
+            case TwinFields() as link:
                 return EmulatedTwinMiddle(link, self.dice)
             case link:
                 return EmulatedReceiver(link, self.dice)
@@ -118,9 +118,9 @@ class ReceiverDriver(EmulatedDriver):
         match emulator, self._physics_now():
             case EmulatedMiddle(), MDI() as link:
                 emulator.retune(link)
-            case EmulatedTwinMiddle(), TwinField() as link:
+            case EmulatedTwinMiddle(), TwinFields() as link:
                 emulator.retune(link)
-            case EmulatedReceiver(), DecoyBB84() | BBM92() as link:
+            case EmulatedReceiver(), BB84() | BBM92() as link:
                 emulator.retune(link)
 
     def _physics_now(self) -> Physics:

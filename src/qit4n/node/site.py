@@ -23,7 +23,7 @@ from qit4n.keys.manager import KeyManager
 from qit4n.keys.step import Action, Answer, AnswerNeighbour, CallNeighbour, Control, Step
 from qit4n.keys.store import Write, position_of
 from qit4n.keys.supply.meter import Meter
-from qit4n.network.changes import behind, changes, needs_start
+from qit4n.network.changes import changes, driven, needs_start
 from qit4n.network.model import Network
 from qit4n.node.drivers import ModuleDrivers
 from qit4n.node.interworking import Interworking
@@ -194,12 +194,12 @@ class SiteProcess:
     def _end(self, changed: Network) -> None:
         """End what a changed file does not have any more, or has otherwise."""
         sites = {site.id for site in changed.sites}
-        links = {link.id: (link, behind(changed, link)) for link in changed.links_of(self._site)}
+        links = {link.id: driven(changed, link) for link in changed.links_of(self._site)}
         for other in set(self._peers) - sites:
             del self._peers[other]
             self._running.pop(f"site {other}").cancel()
         for name, module in tuple(self._modules.items()):
-            if links.get(name) != (module.link, behind(self._network, module.link)):
+            if links.get(name) != driven(self._network, module.link):
                 del self._modules[name]
                 self._running.pop(f"link {name}").cancel()
 

@@ -17,11 +17,13 @@ from qit4n.node.onetimekeys import OneTimeKeys
 from qit4n.node.tasks import first_of
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
+from qit4n.physics.twosenders import TwinFields
 from qit4n.quantum.channel import arms, fading
 from qit4n.quantum.distillation import messages
 from qit4n.quantum.distillation.transmitter import TransmitterSession
-from qit4n.quantum.emulated.eavesdropper import GuessedPhase, InterceptResend
+from qit4n.quantum.emulated.eavesdropper import CountedPhotons, GuessedPhase, InterceptResend
 from qit4n.quantum.emulated.fades import Fades, Source, retune
 from qit4n.quantum.emulated.light import Light
 from qit4n.quantum.emulated.middle import arm
@@ -155,7 +157,7 @@ class TransmitterDriver(EmulatedDriver):
             if self._overhead is not None and not await self._follow(self._overhead, emulator, pace):
                 continue
             await self._credit.acquire()
-            while machine.sifted.key_bits > WAITING_BLOCKS * block_bits:  # noqa: ASYNC110 - machines wake nobody
+            while machine.sifted.waiting > WAITING_BLOCKS * block_bits:  # noqa: ASYNC110 - machines wake nobody
                 await asyncio.sleep(WAIT_S)
             pulses = await self._turn(pace)
             light = await self.in_nature(self._emit, emulator, pulses)
@@ -233,7 +235,7 @@ class TransmitterDriver(EmulatedDriver):
         match self._line:
             case BBM92() as line:
                 return EmulatedPairs(line, self.dice)
-            case TwinField() as line:
+            case TwinFields() as line:
                 return EmulatedPhases(line, self.dice)
             case line:
                 return EmulatedTransmitter(line, self.dice)
@@ -243,12 +245,14 @@ class TransmitterDriver(EmulatedDriver):
             return emulator.emit(pulses)
         return self._fades.emit(emulator, self._line, pulses)
 
-    def _eavesdropper(self) -> InterceptResend | GuessedPhase | None:
+    def _eavesdropper(self) -> InterceptResend | GuessedPhase | CountedPhotons | None:
         attack = self.link.eavesdropper
         if attack is None:
             return None
         if isinstance(self.physics, TwinField):
             return GuessedPhase(attack.intercept_fraction, self.physics.key_intensity, self.dice)
+        if isinstance(self.physics, SendingOrNot):
+            return CountedPhotons(attack.intercept_fraction, self.dice)
         return InterceptResend(attack.intercept_fraction, self.dice)
 
     async def _discuss(

@@ -1,4 +1,4 @@
-"""Curves of blocks of so many pulses, all choices at their best: what runs live, and sending or not sending.
+"""Curves of blocks of so many pulses, all choices at their best: what runs live.
 
 Lengths are those of the links (:mod:`qit4n.physics.links`) at expected counts, secret and correct to the epsilons of
 :mod:`.protocols.record`. Choices are intensities and shares, all between 0 and 1, sought with Nelder and Mead every
@@ -23,6 +23,7 @@ from qit4n.physics.protocols.curves import sns_finite
 from qit4n.physics.protocols.record import EPSILON_CORRECTNESS, EPSILON_SECRECY, Curve, Setup
 from qit4n.physics.protocols.twinfield import optical_error
 from qit4n.physics.rates import Array
+from qit4n.physics.single_photons import SinglePhotonBB84, SinglePhotons
 from qit4n.physics.twinfield import TwinField
 
 STRIDE_DB = 3.0
@@ -95,6 +96,27 @@ def _shares(odds: Array) -> tuple[float, ...]:
 
 def _curve(loss_db: Array, setup: Setup, pulses: float, made: Made, first: tuple[float, ...]) -> Curve:
     return _Blocks(made=made, pulses=pulses, reconciliation=setup.reconciliation).curve(loss_db, first)
+
+
+def single_photons(loss_db: Array, setup: Setup, pulses: float) -> Curve:
+    """BB84 with a single-photon source, attenuated."""
+
+    def made(loss_db: float, choices: tuple[float, ...]) -> SinglePhotonBB84:
+        share, basis = choices
+        return SinglePhotonBB84(
+            pulse_rate_hz=1.0,
+            source=SinglePhotons(brightness=setup.brightness * share, g2=setup.g2),
+            key_basis_probability=basis,
+            channel_loss_db=loss_db,
+            receiver_loss_db=setup.receiver_loss_db,
+            detector_efficiency=setup.efficiency,
+            dark_count_probability=setup.dark,
+            misalignment=setup.misalignment,
+            dead_time_s=0.0,
+            afterpulse_probability=0.0,
+        )
+
+    return _curve(loss_db, setup, pulses, made, (0.95, 0.9))
 
 
 def one_decoy(loss_db: Array, setup: Setup, pulses: float) -> Curve:
@@ -186,6 +208,7 @@ def _with_empty(signal: float, ratio: float, share: float, of_the_rest: float) -
 
 
 FINITE_CURVES: dict[str, Callable[[Array, Setup, float], Curve]] = {
+    "bb84": single_photons,
     "decoy-bb84": one_decoy,
     "bbm92": entangled_pairs,
     "mdi": mdi,

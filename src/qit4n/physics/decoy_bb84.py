@@ -1,4 +1,4 @@
-"""Decoy-state BB84 over a lossy channel with two threshold detectors: gains, errors, counts, prediction.
+"""BB84 over a lossy channel with two threshold detectors, and with decoy states: gains, errors, counts, prediction.
 
 Gains and errors per pulse are those of :mod:`qit4n.physics.rates`; the detectors are those of
 :mod:`qit4n.physics.detectors`: gated by the pulses, dead together, with afterpulses in a random detector. An
@@ -8,7 +8,9 @@ afterpulses, at click rates that fill hundreds of traps): a Monte Carlo of the m
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import Self
 
 from qit4n.physics import rates
 from qit4n.physics.detectors import Duty, duty, whole_gates
@@ -17,12 +19,11 @@ from qit4n.units import transmittance
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoyBB84:
-    """A link: source, channel, receiver.
+class BB84(ABC):
+    """A link: channel and receiver; a subclass adds the source and says what clicks of its pulses.
 
     Attributes:
         pulse_rate_hz: pulses, and detector gates, per second.
-        source: mean photons of signal and decoy pulses at the transmitter's output, and how often each is sent.
         key_basis_probability: how often each end chooses the key basis.
         channel_loss_db: everything between transmitter and receiver.
         receiver_loss_db: from the receiver's input to the detectors.
@@ -36,7 +37,6 @@ class DecoyBB84:
     """
 
     pulse_rate_hz: float
-    source: Intensities
     key_basis_probability: float
     channel_loss_db: float
     receiver_loss_db: float
@@ -56,29 +56,40 @@ class DecoyBB84:
     qber_of = "either basis"
 
     @property
+    @abstractmethod
+    def intensities(self) -> tuple[tuple[float, float], ...]:
+        """(probability, mean photons at the transmitter's output) of each intensity."""
+
+    @abstractmethod
+    def lit(self, mean_photons: float) -> float:
+        """Probability that at least one photon of a pulse would be detected."""
+
+    @abstractmethod
+    def gain(self, mean_photons: float) -> float:
+        """Q: probability that a pulse makes at least one detector click, dead time and afterpulses aside."""
+
+    @abstractmethod
+    def error_gain(self, mean_photons: float) -> float:
+        """E Q: probability that a pulse clicks and gives the wrong bit, bases equal, double clicks at random."""
+
+    @abstractmethod
+    def key_length(
+        self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
+    ) -> FiniteKey:
+        """Secret bits that a block of these counts yields."""
+
+    @property
     def kinds(self) -> int:
         """Number of intensities."""
-        return len(self.source.means)
+        return len(self.intensities)
 
-    def through(self, channel_loss_db: float) -> "DecoyBB84":
+    def through(self, channel_loss_db: float) -> Self:
         """The same modules with another loss between them."""
         return replace(self, channel_loss_db=channel_loss_db)
 
     def key_error_rate(self, test: BasisCounts) -> float:
         """What is to be expected in the key basis, before it is corrected: what the test basis shows."""
         return test.error_rate
-
-    def key_length(
-        self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
-    ) -> FiniteKey:
-        """Secret bits that a block of these counts yields; see :func:`.finite_key.finite_key`."""
-        return finite_key(
-            counts,
-            self.source,
-            leaked_bits=leaked_bits,
-            epsilon_secrecy=epsilon_secrecy,
-            epsilon_correctness=epsilon_correctness,
-        )
 
     @property
     def dead_gates(self) -> int:
@@ -91,30 +102,59 @@ class DecoyBB84:
         gates = self.trap_lifetime_s * self.pulse_rate_hz
         return -math.expm1(-1.0 / gates) if gates else 1.0
 
-    @property
-    def intensities(self) -> tuple[tuple[float, float], ...]:
-        """(probability, mean photons) of each intensity."""
-        return tuple(zip(self.source.probabilities, self.source.means, strict=True))
-
     def matching_bases(self, *, key: bool) -> float:
         """Probability that both ends choose the key basis (or both the test basis)."""
         p = self.key_basis_probability
         return p * p if key else (1.0 - p) ** 2
 
 
-def gain(link: DecoyBB84, mean_photons: float) -> float:
-    """Q: probability that a pulse makes at least one detector click, dead time and afterpulses aside."""
-    return float(rates.gain(mean_photons, link.transmittance, link.dark_count_probability))
+@dataclass(frozen=True, kw_only=True)
+class DecoyBB84(BB84):
+    """BB84 with weak pulses of several intensities.
+
+    Attributes:
+        source: mean photons of signal and decoy pulses at the transmitter's output, and how often each is sent.
+        proof: whose finite-key length; that of ``source.proof`` if not given.
+    """
+
+    source: Intensities
+    proof: Proof | None = None
+
+    @property
+    def intensities(self) -> tuple[tuple[float, float], ...]:
+        """(probability, mean photons) of each intensity."""
+        return tuple(zip(self.source.probabilities, self.source.means, strict=True))
+
+    def lit(self, mean_photons: float) -> float:
+        """Of a Poissonian pulse."""
+        return -math.expm1(-mean_photons * self.transmittance)
+
+    def gain(self, mean_photons: float) -> float:
+        """See :func:`.rates.gain`."""
+        return float(rates.gain(mean_photons, self.transmittance, self.dark_count_probability))
+
+    def error_gain(self, mean_photons: float) -> float:
+        """See :func:`.rates.error_gain`."""
+        given = mean_photons, self.transmittance, self.dark_count_probability, self.misalignment
+        return float(rates.error_gain(*given))
+
+    def key_length(
+        self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float
+    ) -> FiniteKey:
+        """Secret bits that a block of these counts yields; see :func:`.finite_key.finite_key`."""
+        return finite_key(
+            counts,
+            self.source,
+            leaked_bits=leaked_bits,
+            epsilon_secrecy=epsilon_secrecy,
+            epsilon_correctness=epsilon_correctness,
+            proof=self.proof,
+        )
 
 
-def error_gain(link: DecoyBB84, mean_photons: float) -> float:
-    """E Q: probability that a pulse clicks and gives the wrong bit, bases equal, double clicks at random."""
-    return float(rates.error_gain(mean_photons, link.transmittance, link.dark_count_probability, link.misalignment))
-
-
-def click_probability(link: DecoyBB84) -> float:
+def click_probability(link: BB84) -> float:
     """The gain averaged over the intensities: clicks per live gate without afterpulses."""
-    return sum(share * gain(link, mu) for share, mu in link.intensities)
+    return sum(share * link.gain(mu) for share, mu in link.intensities)
 
 
 def asymptotic_rate(link: DecoyBB84, *, reconciliation_efficiency: float) -> float:
@@ -142,7 +182,7 @@ class Clicks:
         return sum(self.detections)
 
 
-def clicks(link: DecoyBB84) -> Clicks:
+def clicks(link: BB84) -> Clicks:
     """Long-run detections and errors per gate.
 
     In a live gate an afterpulse comes with probability u (:func:`qit4n.physics.detectors.duty`), whatever the pulse
@@ -163,15 +203,15 @@ def clicks(link: DecoyBB84) -> Clicks:
     return Clicks(detections=detections, wrong=wrong)
 
 
-def _detected(link: DecoyBB84, state: Duty, share: float, mean_photons: float) -> tuple[float, float]:
+def _detected(link: BB84, state: Duty, share: float, mean_photons: float) -> tuple[float, float]:
     """Detections and errors per gate from one intensity, sent with probability ``share``."""
-    found, wrong, stray = gain(link, mean_photons), error_gain(link, mean_photons), state.release
+    found, wrong, stray = link.gain(mean_photons), link.error_gain(mean_photons), state.release
     detections = found * (1.0 - stray) + stray
     errors = wrong * (1.0 - stray) + stray * ((1.0 - found) / 2.0 + found / 4.0 + wrong / 2.0)
     return state.live * share * detections, state.live * share * errors
 
 
-def expected_counts(link: DecoyBB84, sifted_bits: float) -> Counts:
+def expected_counts(link: BB84, sifted_bits: float) -> Counts:
     """Expected counts of a block of ``sifted_bits`` bits in the key basis, and of what is tested meanwhile.
 
     Raises:
@@ -188,7 +228,7 @@ def expected_counts(link: DecoyBB84, sifted_bits: float) -> Counts:
             detections=tuple(gates * one for one in found.detections), wrong=tuple(gates * one for one in found.wrong)
         )
 
-    return Counts(key=basis(key=True), test=basis(key=False))
+    return Counts(key=basis(key=True), test=basis(key=False), pulses=pulses)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,13 +243,12 @@ class Prediction:
 
 
 def predict(
-    link: DecoyBB84,
+    link: BB84,
     *,
     block_bits: int,
     epsilon_secrecy: float,
     epsilon_correctness: float,
     reconciliation_efficiency: float,
-    proof: Proof | None = None,
 ) -> Prediction:
     """Rate of a link whose blocks have ``block_bits`` sifted bits, from expected counts.
 
@@ -222,7 +261,6 @@ def predict(
         epsilon_secrecy: of one block.
         epsilon_correctness: of one block.
         reconciliation_efficiency: leaked bits per ``block_bits h(qber)``.
-        proof: whose finite-key length; that of ``source.proof`` if not given.
     """
     found = clicks(link)
     sifted_rate = found.per_gate * link.matching_bases(key=True) * link.pulse_rate_hz
@@ -232,13 +270,11 @@ def predict(
         )
     counts = expected_counts(link, block_bits)
     qber = counts.key.error_rate
-    key = finite_key(
+    key = link.key_length(
         counts,
-        link.source,
         leaked_bits=reconciliation_efficiency * block_bits * float(rates.binary_entropy(qber)),
         epsilon_secrecy=epsilon_secrecy,
         epsilon_correctness=epsilon_correctness,
-        proof=proof,
     )
     duration = block_bits / sifted_rate
     return Prediction(

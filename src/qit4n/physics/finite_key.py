@@ -139,10 +139,14 @@ class BasisCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """All that parameter estimation knows of a block."""
+    """All that parameter estimation knows of a block; ``pulses`` are those that were sent for it, or infinitely many.
+
+    Where they are not told, no proof that rests on their number finds key.
+    """
 
     key: BasisCounts
     test: BasisCounts
+    pulses: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,18 +2,19 @@
 
 from qit4n.physics import bbm92, decoy_bb84, twosenders
 from qit4n.physics.bbm92 import BBM92
-from qit4n.physics.decoy_bb84 import Clicks, DecoyBB84, Prediction
+from qit4n.physics.decoy_bb84 import BB84, Clicks, Prediction
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.physics.twinfield import TwinField
 from qit4n.physics.twosenders import TwoSenders
 
-Physics = DecoyBB84 | BBM92 | MDI | TwinField
+Physics = BB84 | BBM92 | MDI | TwinField | SendingOrNot
 
 
 def clicks(link: Physics, *, key: bool) -> Clicks:
     """Events per gate, and errors among them, if both ends chose the key basis (or both the test basis)."""
     match link:
-        case DecoyBB84():
+        case BB84():
             return decoy_bb84.clicks(link)
         case BBM92():
             return Clicks(detections=(bbm92.gain(link),), wrong=(bbm92.error_gain(link),))
@@ -48,7 +49,7 @@ def predict(
         "reconciliation_efficiency": reconciliation_efficiency,
     }
     match link:
-        case DecoyBB84():
+        case BB84():
             return decoy_bb84.predict(link, **given)  # type: ignore[arg-type]
         case BBM92():
             return bbm92.predict(link, **given)  # type: ignore[arg-type]

@@ -36,11 +36,12 @@ CURTY_2014 = Proof(
     concentration="Chernoff per pair of intensities; random sampling (Fung et al. 2010) to the phase",
 )
 NEWTON_STEPS = 60
+LEAST_COUNT = 1e-100  # expected, not seen: less would overflow
 
 
 def chernoff_upper(count: float, epsilon: float) -> float:
     """The mean of a sum of independent draws is at most this, but with chance ``epsilon``, if ``count`` was seen."""
-    if count <= 0.0:
+    if count <= LEAST_COUNT:
         return math.log(1.0 / epsilon)
     cost = math.log(1.0 / epsilon) / count
     t = 1.0 + cost + math.sqrt(cost * (cost + 2.0))

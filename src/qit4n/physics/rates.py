@@ -64,13 +64,64 @@ def single_photon_error_yield(transmittance: ArrayLike, dark: ArrayLike, misalig
     return np.asarray(vacuum * np.subtract(1.0, transmittance) + np.multiply(transmittance, detected), np.float64)
 
 
-def single_photon_rate(
-    transmittance: ArrayLike, dark: ArrayLike, misalignment: ArrayLike, *, efficiency: float = 1.0
+def sub_poissonian_lit(brightness: ArrayLike, g2: ArrayLike, transmittance: ArrayLike) -> Array:
+    """Probability that at least one photon of a pulse of 0, 1 or 2 photons comes through: ``x - g2 x^2/2``.
+
+    ``x = brightness transmittance``. Loss leaves g2 as it is, so what comes through is such a pulse again.
+
+    Args:
+        brightness: mean photons per pulse, at most 1.
+        g2: second-order correlation at zero delay, ``<n (n - 1)> / <n>^2``, 0..1.
+        transmittance: 0..1, of each photon on its own.
+    """
+    light = np.multiply(brightness, transmittance)
+    return np.asarray(light - np.multiply(g2, light * light) / 2.0, np.float64)
+
+
+def sub_poissonian_gain(brightness: ArrayLike, g2: ArrayLike, transmittance: ArrayLike, dark: ArrayLike) -> Array:
+    """Q of pulses of 0, 1 or 2 photons; see :func:`gain`."""
+    lit = sub_poissonian_lit(brightness, g2, transmittance)
+    return np.asarray(single_photon_yield(0.0, dark) + np.subtract(1.0, dark) ** 2 * lit, np.float64)
+
+
+def sub_poissonian_error_gain(
+    brightness: ArrayLike, g2: ArrayLike, transmittance: ArrayLike, dark: ArrayLike, misalignment: ArrayLike
 ) -> Array:
-    """BB84 with a perfect single-photon source: ``Y1 [1 - h(e1) - f h(e1)]`` bits per sifted pulse; below 0: no key."""
-    clicks = single_photon_yield(transmittance, dark)
-    entropy = binary_entropy(single_photon_error_yield(transmittance, dark, misalignment) / clicks)
-    return np.asarray(clicks * (1.0 - (1.0 + efficiency) * entropy), np.float64)
+    """E Q of pulses of 0, 1 or 2 photons; see :func:`error_gain`.
+
+    With r and w the chances that the right and the wrong detector fire, ``E Q = (Q - r + w) / 2``, however they
+    depend on each other.
+    """
+    ways = np.subtract(1.0, misalignment), misalignment
+    right, wrong = (
+        np.add(dark, np.subtract(1.0, dark) * sub_poissonian_lit(brightness, g2, np.multiply(transmittance, way)))
+        for way in ways
+    )
+    clicks = sub_poissonian_gain(brightness, g2, transmittance, dark)
+    return np.asarray(np.maximum(0.0, clicks - right + wrong) / 2.0, np.float64)
+
+
+def single_photon_rate(
+    transmittance: ArrayLike,
+    dark: ArrayLike,
+    misalignment: ArrayLike,
+    *,
+    brightness: ArrayLike = 1.0,
+    g2: ArrayLike = 0.0,
+    efficiency: float = 1.0,
+) -> Array:
+    """BB84 with a single-photon source and no decoys, in bits per sifted pulse; below 0: no key.
+
+    ``R = (Q - P) [1 - h(E Q / (Q - P))] - f Q h(E)``, ``P = brightness^2 g2 / 2``: all pulses of several photons arrive
+    and are known to the eavesdropper (Gottesman, Lo, Luetkenhaus, Preskill, QIC 4, 325 (2004); P: Waks, Santori,
+    Yamamoto, PRA 66, 042315 (2002); both recalled). A perfect source has ``Y1 [1 - (1 + f) h(e1)]``.
+    """
+    clicks = sub_poissonian_gain(brightness, g2, transmittance, dark)
+    wrong = sub_poissonian_error_gain(brightness, g2, transmittance, dark, misalignment)
+    untagged = np.maximum(0.0, clicks - np.multiply(g2, np.square(brightness)) / 2.0)
+    phase = np.where(2.0 * wrong < untagged, wrong / np.maximum(untagged, 1e-300), 0.5)
+    leaked = efficiency * clicks * binary_entropy(wrong / clicks)
+    return np.asarray(untagged * (1.0 - binary_entropy(phase)) - leaked, np.float64)
 
 
 def decoy_rate(

@@ -15,14 +15,14 @@ from qit4n.physics.decoy_bb84 import Clicks
 from qit4n.physics.finite_key import Counts, FiniteKey
 from qit4n.physics.protocols.twinfield import npp_gain_and_errors, npp_phase_error, random_phase_gain
 from qit4n.physics.rates import binary_entropy
-from qit4n.physics.twosenders import TwoSenders
+from qit4n.physics.twosenders import TwinFields
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwinField(TwoSenders):
-    """Two equal sources whose fields meet in phase, and two detectors; one of them clicks.
+class TwinField(TwinFields):
+    """Phases are the bits, and none is selected afterwards.
 
-    Misalignment is the share of the light that leaves by the wrong port. The intensities of ``source`` are those of the
+    The intensities of ``source`` are those of the
     test basis, where no bit is sent and none is wrong; events of the key basis count as the first pair.
 
     Attributes:
@@ -30,6 +30,13 @@ class TwinField(TwoSenders):
     """
 
     key_intensity: float
+
+    @property
+    def pulses(self) -> tuple[tuple[float, float], ...]:
+        """That of the key basis, then the three of the test basis."""
+        key, source = self.key_basis_probability, self.source
+        tests = zip(source.probabilities, source.means, strict=True)
+        return ((key, self.key_intensity), *(((1.0 - key) * share, mean) for share, mean in tests))
 
     def key_length(
         self, counts: Counts, *, leaked_bits: float, epsilon_secrecy: float, epsilon_correctness: float

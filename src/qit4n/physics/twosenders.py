@@ -57,7 +57,7 @@ class TwoSenders(ABC):
 
     @property
     def receiver_kinds(self) -> int:
-        """Number of intensities that the second end sends."""
+        """Number of intensities that the second end sends, or whatever else it tells of its pulses."""
         return len(self.source.means)
 
     @property
@@ -79,6 +79,10 @@ class TwoSenders(ABC):
     def sifted_rate_bps(self) -> float:
         """Bits in the key basis per second."""
         return self.clicks(key=True).per_gate * self.matching_bases(key=True) * self.pulse_rate_hz
+
+    def block_duration_s(self, block_bits: int) -> float:
+        """Mean time in which a block fills."""
+        return block_bits / self.sifted_rate_bps
 
     def expected_counts(self, seconds: float) -> Counts:
         """Mean counts of so many seconds."""
@@ -103,6 +107,19 @@ class TwoSenders(ABC):
         """Secret bits that a block of these counts yields."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TwinFields(TwoSenders, ABC):
+    """Two equal sources whose fields meet on a beam splitter with two detectors, of which exactly one has to click.
+
+    Misalignment is the share of the light that leaves by the wrong port. Both lasers share one phase reference.
+    """
+
+    @property
+    @abstractmethod
+    def pulses(self) -> tuple[tuple[float, float], ...]:
+        """How often either end sends each kind of pulse, and its mean photons; those of the key basis first."""
+
+
 def predict(
     link: TwoSenders,
     *,
@@ -115,22 +132,22 @@ def predict(
 
     Args:
         link: its physics.
-        block_bits: sifted bits in the key basis of a block.
+        block_bits: sifted bits in the key basis of a block, or what else fills it.
         epsilon_secrecy: of one block.
         epsilon_correctness: of one block.
-        reconciliation_efficiency: leaked bits per ``block_bits h(qber)``.
+        reconciliation_efficiency: leaked bits per ``n h(qber)`` of n sifted bits.
     """
     sifted_rate = link.sifted_rate_bps
     if sifted_rate <= 0.0:
         return Prediction(
             secret_rate_bps=0.0, sifted_rate_bps=0.0, qber=0.0, key_bits_per_block=0.0, block_duration_s=math.inf
         )
-    duration = block_bits / sifted_rate
+    duration = link.block_duration_s(block_bits)
     counts = link.expected_counts(duration)
     qber = counts.key.error_rate
     found = link.key_length(
         counts,
-        leaked_bits=reconciliation_efficiency * block_bits * float(binary_entropy(min(qber, 0.5))),
+        leaked_bits=reconciliation_efficiency * counts.key.total * float(binary_entropy(min(qber, 0.5))),
         epsilon_secrecy=epsilon_secrecy,
         epsilon_correctness=epsilon_correctness,
     )

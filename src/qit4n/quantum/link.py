@@ -6,6 +6,7 @@ A link that crosses an optical switch loses its loss too, and makes key only in 
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 from qit4n.network.model import Link, Module, Network, Switch
 from qit4n.network.switching import Slot, lit_shares, slots
@@ -16,6 +17,8 @@ from qit4n.physics.decoy_bb84 import DecoyBB84, Prediction
 from qit4n.physics.finite_key import Intensities
 from qit4n.physics.links import Physics
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
+from qit4n.physics.single_photons import SinglePhotonBB84, SinglePhotons
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.channel import arms, channel_loss_db, dark_count_probability, faded_db, fading
 from qit4n.quantum.passes import predict_fading, predict_passes
@@ -62,6 +65,18 @@ def physics_of(network: Network, link: Link, at_s: float = math.inf) -> Physics:
             dark_count_probability=dark,
             misalignment=module.misalignment,
         )
+    if module.protocol == "sns-twin-field":
+        one_db, other_db = lost_db
+        return SendingOrNot(
+            pulse_rate_hz=module.pulse_rate_hz,
+            source=_windows(module),
+            key_basis_probability=module.key_basis_probability,
+            channel_losses_db=(one_db, other_db),
+            receiver_loss_db=module.receiver_loss_db,
+            detector_efficiency=module.detector_efficiency,
+            dark_count_probability=dark,
+            misalignment=module.misalignment,
+        )
     [lost] = lost_db
     if module.protocol == "bbm92":
         return BBM92(
@@ -74,19 +89,21 @@ def physics_of(network: Network, link: Link, at_s: float = math.inf) -> Physics:
             key_basis_probability=module.key_basis_probability,
             stray_probability=1.0 - (1.0 - dark) / (1.0 - module.dark_count_probability),
         )
-    return DecoyBB84(
-        pulse_rate_hz=module.pulse_rate_hz,
-        source=_source(module),
-        key_basis_probability=module.key_basis_probability,
-        channel_loss_db=lost,
-        receiver_loss_db=module.receiver_loss_db,
-        detector_efficiency=module.detector_efficiency,
-        dark_count_probability=dark,
-        misalignment=module.misalignment,
-        dead_time_s=module.dead_time_s,
-        afterpulse_probability=module.afterpulse_probability,
-        trap_lifetime_s=module.trap_lifetime_s,
-    )
+    line: dict[str, Any] = {
+        "pulse_rate_hz": module.pulse_rate_hz,
+        "key_basis_probability": module.key_basis_probability,
+        "channel_loss_db": lost,
+        "receiver_loss_db": module.receiver_loss_db,
+        "detector_efficiency": module.detector_efficiency,
+        "dark_count_probability": dark,
+        "misalignment": module.misalignment,
+        "dead_time_s": module.dead_time_s,
+        "afterpulse_probability": module.afterpulse_probability,
+        "trap_lifetime_s": module.trap_lifetime_s,
+    }
+    if module.protocol == "single-photon-bb84":
+        return SinglePhotonBB84(source=SinglePhotons(brightness=module.brightness, g2=module.g2), **line)
+    return DecoyBB84(source=_source(module), **line)
 
 
 def channel_db(network: Network, link: Link, range_km: float | None = None) -> float:
@@ -102,6 +119,14 @@ def _source(module: Module) -> Intensities:
     second = module.second_decoy_probability
     return Intensities(
         means=(signal, decoy, module.second_decoy_intensity), probabilities=(share, 1.0 - share - second, second)
+    )
+
+
+def _windows(module: Module) -> Intensities:
+    """Signals and nothing in key windows, decoys in test windows."""
+    key, sent = module.key_basis_probability, module.key_basis_probability * module.signal_probability
+    return Intensities(
+        means=(module.signal_intensity, module.decoy_intensity, 0.0), probabilities=(sent, 1.0 - key, key - sent)
     )
 
 

@@ -214,7 +214,7 @@ def key_of_passes(
         while left_s > 0.0:
             missing_s = (block_bits - filling.key_bits) / per_s if per_s else math.inf
             light_s = min(left_s, missing_s)
-            filling.add(found * light_s)
+            filling.add(found, light_s)
             left_s -= light_s
             if missing_s <= light_s:
                 sifted, errors, blocks = sifted + filling.key_bits, errors + filling.errors, blocks + 1
@@ -239,6 +239,7 @@ class _Filling:
 
     def _clear(self) -> None:
         self._found = np.zeros((2, 2, self._physics.kinds))
+        self._seconds = 0.0
 
     def per_second(self, states: Sequence[Physics]) -> Array:
         """What clicks while states of the link take turns: by basis, detections and wrong ones, intensity."""
@@ -247,9 +248,10 @@ class _Filling:
         shares = np.array([self._physics.matching_bases(key=key) for key in (True, False)])
         return np.asarray(self._physics.pulse_rate_hz * rates * shares[:, np.newaxis, np.newaxis], np.float64)
 
-    def add(self, found: Array) -> None:
-        """So many clicks."""
-        self._found += found
+    def add(self, per_second: Array, seconds: float) -> None:
+        """So many seconds of such clicks."""
+        self._found += per_second * seconds
+        self._seconds += seconds
 
     @property
     def key_bits(self) -> float:
@@ -264,7 +266,7 @@ class _Filling:
     def closed(self) -> float:
         """Secret bits of the block; the next one is empty."""
         key, test = (BasisCounts(detections=tuple(one[0]), wrong=tuple(one[1])) for one in self._found)
-        counts = Counts(key=key, test=test)
+        counts = Counts(key=key, test=test, pulses=self._seconds * self._physics.pulse_rate_hz)
         leak = self._efficiency * counts.key.total * float(binary_entropy(min(0.5, counts.key.error_rate)))
         self._clear()
         return float(self._physics.key_length(counts, leaked_bits=leak, **self._epsilons).length_bits)
@@ -284,7 +286,7 @@ def predict_fading(
     sifted_rate = float(found[0, 0].sum())
     duration = block_bits / sifted_rate if sifted_rate else math.inf
     if sifted_rate:
-        filling.add(found * duration)
+        filling.add(found, duration)
     qber = filling.errors / filling.key_bits if sifted_rate else 0.0
     secret = filling.closed() if sifted_rate else 0.0
     return Prediction(

@@ -38,7 +38,7 @@ class Alarm(Message, frozen=True, kw_only=True):
     """Something an operator must know.
 
     Attributes:
-        element: id of the link or site, or name of the pool, that it is about.
+        element: id of the link or site, or name of the pool or duct, that it is about.
         kind: entry of the catalogue, ``management/catalogue.py``.
         severity: perceived severity, ITU-T X.733.
         cause: probable cause, by the names of ITU-T X.733 where it has one.
@@ -136,7 +136,8 @@ class LinkStatus(Message, frozen=True, kw_only=True):
 class PoolStatus(Message, frozen=True, kw_only=True):
     """An end-to-end pool, its trust policy in a few words, its present paths and what replaces one that fails.
 
-    ``wanted_bps`` is what would keep it full, ``rate_bps`` what the controller allows it of the links.
+    ``wanted_bps`` is what would keep it full, ``rate_bps`` what the controller allows it of the links. ``shared_ducts``
+    are those that two or more of its paths run through: none that share none were found.
     """
 
     source: str
@@ -153,6 +154,7 @@ class PoolStatus(Message, frozen=True, kw_only=True):
     wanted_bps: float = 0.0
     rate_bps: float | None = None
     backups: tuple[tuple[str, ...], ...] = ()
+    shared_ducts: tuple[str, ...] = ()
 
 
 class SiteStatus(Message, frozen=True, kw_only=True):
@@ -208,9 +210,9 @@ class NetworkStatus(Message, frozen=True, kw_only=True):
 
 
 class CutFibre(Message, frozen=True, kw_only=True):
-    """Emulate a fibre cut at a link, or heal it; without a link only tell."""
+    """Emulate a cut of the fibre of a link, or of all links in a duct, or heal it; without an element only tell."""
 
-    link: str = ""
+    element: str = ""
     cut: bool = True
 
 

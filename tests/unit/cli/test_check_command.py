@@ -47,7 +47,7 @@ def test_what_one_failure_stops_is_told_of_each_demand():
     )
     found = json.loads(run("two-data-centres", "--json")[0])["network"]["single_points"]
     pair = ["app-east", "app-west"]
-    assert found == [{"between": pair, "links": ["east-west"], "sites": [], "own_sites": ["east", "west"]}]
+    assert found == [{"between": pair, "links": ["east-west"], "ducts": [], "sites": [], "own_sites": ["east", "west"]}]
 
 
 def test_all_problems_come_in_one_error(broken):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -51,8 +52,21 @@ def test_a_plot_of_blocks_stays_below_that_of_infinitely_many_pulses(monkeypatch
     asymptotic = json.loads(run(link.app, *arguments, *names))["rate_bps"]
     for name, rates in found.items():
         assert all(0.0 < rate < most for rate, most in zip(rates, asymptotic[name], strict=True)), name
-    with pytest.raises(UnknownNetworkError, match="no finite key of bb84 is drawn"):
-        run(link.app, "plot", "--protocols", "bb84", "--pulses", 1e12)
+    with pytest.raises(UnknownNetworkError, match="no finite key of dps is drawn"):
+        run(link.app, "plot", "--protocols", "dps", "--pulses", 1e12)
+
+
+@pytest.mark.parametrize("pulses", [(), ("--pulses", 1e12)])
+def test_a_plot_of_single_photons_knows_their_source(monkeypatch, pulses):
+    """Of a dimmer source there is less, of two photons in a pulse less again: a tenth at most, and an earlier end."""
+    monkeypatch.setattr(link, "POINTS", 11)
+    arguments = ("plot", "--protocols", "bb84", "--to-km", 200, "--json", "--gate-s", 1e-10, *pulses)
+    perfect, dim, several = (
+        np.array(json.loads(run(link.app, *arguments, *source))["rate_bps"]["bb84"])
+        for source in ((), ("--brightness", 0.1), ("--brightness", 0.1, "--g2", 0.05))
+    )
+    assert np.all((several < dim) & (dim < 0.11 * perfect))
+    assert dim[-1] > 10.0 * several[-1]
 
 
 @pytest.mark.parametrize(("option", "value"), [("--protocols", "decoy-bb48"), ("--detector", "snpsd")])

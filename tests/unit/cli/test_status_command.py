@@ -5,11 +5,12 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from qit4n.cli import status as command
-from qit4n.cli.status import sites_table, tables
+from qit4n.cli.status import _ways, sites_table, tables
 from qit4n.cli.tabletext import screen
+from qit4n.dashboard.tables import paths_text
 from qit4n.network.file import load
 from qit4n.refpoints import mc
-from unit.dashboard.worlds import status_of
+from unit.dashboard.worlds import pool_status, status_of
 
 
 def shown(*replicas, standbys=0):
@@ -125,3 +126,14 @@ def test_a_program_that_watches_gets_one_status_after_the_other(metro, monkeypat
     with pytest.raises(KeyboardInterrupt):
         command.status(watch=True)
     assert all("south-west" in one for one in seen)
+
+
+def test_paths_that_share_a_duct_say_so():
+    """On the terminal and on the dashboard; of others nothing is said."""
+    ways = (("a", "b", "d"), ("a", "c", "d"))
+    plain = pool_status("a", "d", ways)
+    shared = replace(plain, shared_ducts=("bridge", "trench"))
+    assert _ways(shared) == "a-b-d, a-c-d (share ducts bridge, trench)"
+    assert _ways(plain) == "a-b-d, a-c-d"
+    assert "▾ share ducts bridge, trench" in paths_text(shared)
+    assert "share" not in paths_text(plain)

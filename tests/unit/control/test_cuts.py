@@ -19,10 +19,19 @@ def controller():
 
 def test_an_operator_cuts_and_heals(controller):
     """The answer names what is cut; asking without a link changes nothing."""
-    assert controller.answer(mc.CutFibre(link="east-west"), 0.0).links == ("east-west",)
+    assert controller.answer(mc.CutFibre(element="east-west"), 0.0).links == ("east-west",)
     assert controller.answer(mc.CutFibre(), 0.0).links == ("east-west",)
     assert controller.cuts.order() == ck.CutLinks(links=("east-west",))
-    assert controller.answer(mc.CutFibre(link="east-west", cut=False), 0.0).links == ()
+    assert controller.answer(mc.CutFibre(element="east-west", cut=False), 0.0).links == ()
+
+
+def test_a_duct_is_cut_and_healed_with_all_of_its_links():
+    """One of them may have been cut before, or be healed alone."""
+    controller = Controller(load("metro"), {})
+    controller.answer(mc.CutFibre(element="southeast-south"), 0.0)
+    assert controller.answer(mc.CutFibre(element="river-crossing"), 0.0).links == ("east-southeast", "southeast-south")
+    assert controller.answer(mc.CutFibre(element="east-southeast", cut=False), 0.0).links == ("southeast-south",)
+    assert controller.answer(mc.CutFibre(element="river-crossing", cut=False), 0.0).links == ()
 
 
 def test_a_controller_that_starts_anew_learns_what_is_cut(controller):

@@ -140,3 +140,40 @@ def test_orders_made_for_a_status_reach_the_sites():
     (order,) = controller.tables(11.2)["A"].pools
     assert order.paths
     assert controller.tables(11.3) is controller.tables(11.3)
+
+
+def in_duct(network, *links):
+    """The network with a duct that these links run through."""
+    changed = tuple(msgspec.structs.replace(link, ducts=("duct",) * (link.id in links)) for link in network.links)
+    return msgspec.structs.replace(network, links=changed)
+
+
+def test_the_status_says_when_disjoint_paths_share_a_duct():
+    """Round the ring there are two, one through each link of A: in one duct they are still used, and it is told."""
+    network = ring(TWO)
+    assert controlled(network).status(10.0).pools[0].shared_ducts == ()
+    (pool, *_) = controlled(in_duct(network, "ab", "da")).status(10.0).pools
+    assert (len(pool.paths), pool.shared_ducts) == (2, ("duct",))
+
+
+def test_a_scarce_network_keeps_to_ways_that_share_no_duct():
+    """With little key the allocation takes several ways in turn: each is as diverse as the first."""
+    pairs = ("AB", "BD", "AC", "CD", "AE", "ED")
+    network = msgspec.structs.replace(
+        ring(TWO),
+        sites=tuple(Site(id=site) for site in "ABCDE"),
+        links=tuple(
+            Link(id=pair.lower(), ends=(pair[0], pair[1]), medium=Medium(length_km=1, loss_db=1), module="m")
+            for pair in pairs
+        ),
+        applications=(Application(id="A0", site="A"), Application(id="C0", site="D")),
+    )
+    network = in_duct(network, "ab", "cd")
+    stock = dict.fromkeys((pair.lower() for pair in pairs), 4000)
+    controller = controlled(network, **stock)
+    for now in (10.0, 12.0, 14.0, 16.0):
+        for site in network.sites:
+            controller.receive(report(network, site.id, stock), now)
+        for pool in controller.status(now).pools:
+            assert pool.rate_bps > 0
+            assert {("A", "B", "D"), ("A", "C", "D")} != {min(path, path[::-1]) for path in pool.paths}

@@ -177,3 +177,33 @@ def test_a_backup_meets_its_path_as_little_as_possible(stock):
     two = router.paths(Trust(paths=2), "A", "E")
     for path in router.backups(Trust(paths=2), "A", "E", two):
         assert not set(path[1:-1]).intersection(site for one in two for site in one[1:-1])
+
+
+def in_ducts(stock, **ducts):
+    """A topology with the pairs of letters that run through each duct."""
+    pairs = {pair for of_it in ducts.values() for pair in of_it}
+    known = {tuple(sorted(pair)): frozenset(d for d, of_it in ducts.items() if pair in of_it) for pair in pairs}
+    return Router(dataclasses.replace(of_stock(stock), ducts=known))
+
+
+def test_disjoint_paths_go_through_different_ducts_where_they_can():
+    """Of three ways the scarce one is taken, if the others leave through one duct; where all do, that is told."""
+    router = in_ducts(MESH, x=("AB", "CD"))
+    found = router.paths(Trust(paths=2), "A", "D")
+    assert ("A", "E", "D") in found
+    assert router.shared_ducts(found) == ()
+    router = in_ducts(MESH, x=("AB", "AC", "AE"))
+    found = router.paths(Trust(paths=2), "A", "D")
+    assert found == routed(Trust(paths=2))
+    assert router.shared_ducts(found) == ("x",)
+
+
+def test_a_backup_goes_through_other_ducts_where_it_can():
+    """Against the cheaper one through the same duct; if nothing else is left it takes that."""
+    stock = {hop: bits for hop, bits in MESH.items() if set(hop) != {"E", "D"}} | both({("E", "D"): PLENTY / 1e5})
+    first = (("A", "B", "D"),)
+    assert Router(of_stock(stock)).backups(Trust(), "A", "D", first) == (("A", "C", "D"),)
+    assert in_ducts(stock, x=("BD", "AC")).backups(Trust(), "A", "D", first) == (("A", "E", "D"),)
+    assert in_ducts(stock, x=("BD", "AC", "AE")).backups(Trust(), "A", "D", first) == (("A", "C", "D"),)
+    two = (("A", "B", "D"), ("A", "C", "D"))
+    assert in_ducts(stock, x=("AB", "AE")).backups(Trust(paths=2), "A", "D", two) == (("A", "E", "D"),)

@@ -3,6 +3,9 @@ from math import inf
 import pytest
 from msgspec.structs import replace
 
+from qit4n.dashboard.attention import page_of
+from qit4n.dashboard.pages.link import device
+from qit4n.dashboard.pages.whatif import answered, form
 from qit4n.dashboard.whatif import what_if
 from qit4n.network.file import load
 from qit4n.network.model import Application, Demand
@@ -124,3 +127,27 @@ def test_an_application_with_one_home_loses_its_pool_beside_one_that_has_two(dua
         demands=(*described.demands, Demand(between=("app-till", "app-vault"))),
     )
     assert {one.fate for one in what_if(described, status, "east-north", {}).pools} == {"loses its paths"}
+
+
+def test_a_duct_takes_all_of_its_links(square):
+    """The page offers it by name; with ab and cd in it a and c lose each other, and b and c go on."""
+    described, status = square
+    links = tuple(replace(one, ducts=("bridge",) * (one.id in {"ab", "cd"})) for one in described.links)
+    described = replace(described, links=links)
+    status = replace(status, pools=(*status.pools, pool_status("b", "c", ["bc"])))
+    answer = what_if(described, status, "bridge", {})
+    assert answer.links == ("ab", "cd")
+    fates = {(one.pool.source, one.pool.destination): one.fate for one in answer.pools}
+    assert fates == dict.fromkeys([("a", "c"), ("c", "a"), ("b", "a")], "loses its paths")
+    assert answer.same == 2
+    assert "<option>bridge</option>" in form(described, "")
+    assert "Without bridge (links ab, cd)" in answered(answer)
+
+
+def test_the_page_of_a_link_names_its_ducts_and_what_else_is_in_them():
+    """With the way to what happens if it is cut; and that is where an alarm of the duct leads to."""
+    metro = load("metro")
+    shown = device(metro, metro.link("southeast-south"))
+    assert '<a href="/what-if?cut=river-crossing">river-crossing</a> beside east-southeast' in shown
+    assert "duct" not in device(metro, metro.link("north-east"))
+    assert page_of(metro, "river-crossing") == "/what-if?cut=river-crossing"

@@ -100,6 +100,16 @@ def test_photon_numbers_are_poissonian(mean):
         assert abs(found - 1e5 * probability) <= 4.5 * np.sqrt(1e5 * probability) + 1e-3
 
 
+def test_photon_numbers_are_those_asked_for():
+    """A source of one photon or two: as often as its chances say, and never more."""
+    marks, drawn = Marks(0, photon_classes(((1.0, 0.3),), lambda mean: np.array([mean, 0.1])), 1).draw(
+        100_000, Stream.drawn(default_rng(8))
+    )
+    assert set(np.unique(drawn)) == {1, 2}
+    assert not np.any(marks & 4)
+    assert abs(np.count_nonzero(drawn == 2) - 25_000) < 4.5 * np.sqrt(1e5 * 3 / 16)
+
+
 def test_intensities_keep_their_own_photon_numbers():
     """Given light, each source is there with its share, and with the photons of its mean."""
     means = np.array([3.0, 0.01])

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from qit4n.management.alarms import Alarms, Symptom
+from qit4n.management.alarms import Alarms
 from qit4n.management.anomalies import ACCEPTED, BLOCKS, PERIOD_S, Anomalies, replay
 from qit4n.management.history import Row
 from qit4n.management.overview import Overview
+from qit4n.management.symptoms import Symptom
 from qit4n.network.model import Link, Medium, Network, Site
 from qit4n.refpoints import mc
 

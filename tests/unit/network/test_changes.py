@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import fields, replace
 
 from qit4n.errors import NetworkFileError
-from qit4n.network.changes import changes, pinned
+from qit4n.network.changes import changes, driven, pinned
 from qit4n.network.file import load
 from qit4n.network.medium import Beam, Emulation, Neighbour, Orbit, Part, SecondOrbit, Shared
 from qit4n.network.model import Application, Demand, Eavesdropper, Limits, Network, Site
@@ -58,6 +58,22 @@ def test_a_link_changes_with_what_is_behind_it(metro):
     found = changes(metro, replace(metro, modules={**metro.modules, "ring": ring}))
     assert len(found.links.changed) == 6
     assert "its key stays" in " ".join(found.consequences())
+
+
+def test_a_duct_is_listed_by_its_links_and_restarts_nothing(metro):
+    """Another link in it, a new one, one that goes: the modules of the links do not care."""
+
+    def with_ducts(**ducts):
+        links = tuple(replace(link, ducts=ducts.get(link.id.replace("-", "_"), ())) for link in metro.links)
+        return replace(metro, links=links)
+
+    before = with_ducts(north_east=("bridge", "old"), south_west=("bridge",))
+    found = changes(before, with_ducts(north_east=("bridge",), west_northwest=("bridge", "new")))
+    assert found.lines() == ["+ duct new", "- duct old", "~ duct bridge"]
+    assert len(found.consequences()) == 1
+    link = metro.links[0]
+    assert driven(metro, link) == driven(metro, replace(link, ducts=("new",)))
+    assert driven(metro, link) != driven(metro, replace(link, module="access"))
 
 
 def test_changed_policies_are_named_and_restart_every_site(metro):

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
 
@@ -12,7 +13,7 @@ from qit4n.network.model import Application, Demand, Link, Medium, Module, Netwo
 from qit4n.network.resilience import single_points
 
 
-def served(network, demand, *, link=None, site=None):
+def served(network, demand, *, link=None, site=None, duct=None):
     """Whether some pair of homes has as many node-disjoint paths as are needed: maximum flow over split sites."""
     sites = [one.id for one in network.sites]
     trust = demand.trust
@@ -30,7 +31,7 @@ def served(network, demand, *, link=None, site=None):
                 capacity[2 * number, 2 * number + 1] = 99 if name in (one, other) else name not in closed
             for edge in network.links:
                 a, b = map(sites.index, edge.ends)
-                if edge.id != link:
+                if edge.id != link and duct not in edge.ducts:
                     capacity[2 * a + 1, 2 * b] = capacity[2 * b + 1, 2 * a] = 1
             flow = maximum_flow(csr_matrix(capacity), 2 * sites.index(one) + 1, 2 * sites.index(other))
             if flow.flow_value >= trust.shares_needed:
@@ -53,7 +54,13 @@ def random_network(dice):
         sites=tuple(Site(id=site) for site in sites),
         modules={"m": Module(pulse_rate_hz=1e8)},
         links=tuple(
-            Link(id=f"l{number}", ends=pair, medium=Medium(length_km=1, loss_db=0.3), module="m")
+            Link(
+                id=f"l{number}",
+                ends=pair,
+                medium=Medium(length_km=1, loss_db=0.3),
+                module="m",
+                ducts=tuple(dice.sample(("d0", "d1", "d2"), dice.choice((0, 0, 1, 2)))),
+            )
             for number, pair in enumerate(tree + more)
         ),
         applications=tuple(
@@ -65,7 +72,7 @@ def random_network(dice):
 
 
 def test_what_stops_a_demand_is_what_brute_force_finds():
-    """Random networks, homes and trust policies: each link and each site is taken away in turn."""
+    """Random networks, homes, ducts and trust policies: each link, duct and site is taken away in turn."""
     dice, checked = random.Random(7), 0
     while checked < 300:
         network = random_network(dice)
@@ -75,8 +82,10 @@ def test_what_stops_a_demand_is_what_brute_force_finds():
         checked += 1
         links = {link.id for link in network.links if not served(network, demand, link=link.id)}
         sites = {site.id for site in network.sites if not served(network, demand, site=site.id)}
+        ducts = {duct for duct in network.ducts if not served(network, demand, duct=duct)}
         own = {homes[0] for homes in map(network.homes_of, demand.between) if len(homes) == 1}
         assert set(found.links) == links
+        assert set(found.ducts or ()) == ducts
         assert set(found.sites) == sites - own
         assert set(found.own) == own
         assert own <= sites or set(network.homes_of("app0")) & set(network.homes_of("app1"))
@@ -87,8 +96,18 @@ def test_what_stops_a_demand_is_what_brute_force_finds():
     [
         ("dual-homed", "survives any one link; survives any one site but vault"),
         ("two-data-centres", "needs link"),
+        ("metro", "needs link pon-user1; survives any one duct; needs site north"),
     ],
 )
 def test_the_words_of_the_examples(example, told):
     """The dual-homed bank is stopped by nothing but the loss of the vault itself."""
     assert str(single_points(load(example))[0]).startswith(told)
+
+
+def test_a_duct_stops_what_neither_of_its_links_stops():
+    """Round the ring app-east and app-west survive any link, but not the duct of one on either side."""
+    metro = load("metro")
+    links = tuple(replace(link, ducts=("tunnel",) * (link.id in {"north-east", "south-west"})) for link in metro.links)
+    assert str(single_points(replace(metro, links=links))[-1]) == (
+        "survives any one link; needs duct tunnel; survives any one site but east, west"
+    )

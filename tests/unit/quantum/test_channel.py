@@ -126,7 +126,8 @@ WRONG = [
     ("protocol: two-decoy-bb84", "protocol: mdi", "mdi is not modelled over satellite"),
     ("protocol: two-decoy-bb84", "protocol: twin-field", "twin-field is not modelled over satellite"),
     ("  telescope:", "  telescope:\n    protocol: twin-field", "twin-field is not modelled over free-space"),
-    ("length_km: 14,", "length_km: 14, middle_km: 5,", "only light of mdi and twin-field meets in a middle"),
+    ("protocol: two-decoy-bb84", "protocol: sns-twin-field", "sns-twin-field is not modelled over satellite"),
+    ("length_km: 14,", "length_km: 14, middle_km: 5,", "only light of mdi and twin fields meets in a middle"),
     ("length_km: 98,", "length_km: 98, middle_km: 0,", "middle_km"),
     ("2026-03-20T20:00:00Z", "2026-13-20T20:00:00Z", "is no time"),
 ]

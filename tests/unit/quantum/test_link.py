@@ -9,6 +9,8 @@ from qit4n.physics import decoy_bb84
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import LIM_2014, Intensities
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
+from qit4n.physics.single_photons import SinglePhotonBB84, SinglePhotons
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.channel import arms, channel_loss_db, dark_count_probability, stray_light
 from qit4n.quantum.link import RECONCILIATION_EFFICIENCY, channel_db, physics_of, predict
@@ -60,6 +62,21 @@ def test_two_decoys_of_the_file_arrive():
     assert source.probabilities == pytest.approx((0.6, 0.25, 0.15), rel=1e-15)
     assert source.proof is LIM_2014
     assert 0 < predict(network, NETWORK.links[0]).secret_rate_bps != predict(NETWORK, NETWORK.links[0]).secret_rate_bps
+
+
+def test_single_photons_of_the_file_arrive():
+    """Brightness and g2 are those of the file, the rest as of decoys; stray light in the fibre costs key."""
+    module = msgspec.structs.replace(MODULE, protocol="single-photon-bb84", brightness=0.2, g2=0.01)
+    network = msgspec.structs.replace(NETWORK, modules={"m": module})
+    physics, decoys = physics_of(network, network.links[0]), physics_of(NETWORK, NETWORK.links[0])
+    assert isinstance(physics, SinglePhotonBB84)
+    assert physics.source == SinglePhotons(brightness=0.2, g2=0.01)
+    names = ("transmittance", "dead_gates", "release_probability", "dark_count_probability", "misalignment")
+    assert all(getattr(physics, name) == getattr(decoys, name) for name in names)
+    shared = Shared(wavelength_nm=1530.0, neighbours=(Neighbour(wavelength_nm=1550.0, launch_dbm=-10.0),))
+    medium = Medium(kind="co-fibre", length_km=25.0, loss_db=5.2, shared=shared)
+    noisy = predict(network, msgspec.structs.replace(network.links[0], medium=medium))
+    assert noisy.secret_rate_bps < predict(network, network.links[0]).secret_rate_bps
 
 
 def test_prediction_takes_block_and_policies_from_the_file():
@@ -127,6 +144,22 @@ def test_twin_fields_halve_the_way_too():
     quiet = msgspec.structs.replace(module, dark_count_probability=0.0)
     four = dark_count_probability(msgspec.structs.replace(quiet, protocol="mdi"), medium)
     assert dark_count_probability(quiet, medium) == pytest.approx(2.0 * four, rel=1e-4)
+
+
+def test_sending_or_not_is_made_of_the_same_figures():
+    """Signals and nothing share the key windows, decoys have the rest; the second arm is the longer one."""
+    module = msgspec.structs.replace(
+        MODULE, protocol="sns-twin-field", key_basis_probability=0.8, signal_probability=0.25, dead_time_s=0.0
+    )
+    medium = msgspec.structs.replace(NETWORK.links[0].medium, middle_km=NETWORK.links[0].medium.length_km / 4)
+    link = msgspec.structs.replace(NETWORK.links[0], medium=medium)
+    physics = physics_of(msgspec.structs.replace(NETWORK, modules={"m": module}), link)
+    assert isinstance(physics, SendingOrNot)
+    assert physics.source.means == (0.4, 0.1, 0.0)
+    assert physics.source.probabilities == pytest.approx((0.2, 0.2, 0.6))
+    choices = physics.choices
+    assert (choices.key, choices.sending, choices.signal, choices.decoy) == pytest.approx((0.8, 0.25, 0.4, 0.1))
+    assert physics.channel_losses_db == pytest.approx((1.3, 3.9))
 
 
 def _senders(**changes):

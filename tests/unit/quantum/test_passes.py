@@ -98,6 +98,20 @@ def test_pairs_come_from_satellites_too():
     assert 0.0 < predict(network, LINK).secret_rate_bps < predict(network, LINK).sifted_rate_bps
 
 
+def test_single_photons_come_from_satellites_too():
+    """Of a quantum dot on board likewise: the pulses of a block, which its proof needs, are those of its seconds."""
+    module = msgspec.structs.replace(
+        NETWORK.modules[LINK.module], protocol="single-photon-bb84", brightness=0.5, g2=0.01
+    )
+    network = msgspec.structs.replace(NETWORK, modules={**NETWORK.modules, LINK.module: module})
+    physics = physics_of(network, LINK).through(20.0)
+    fixed = decoy_bb84.predict(physics, block_bits=100_000, **EPSILONS)
+    seconds = round(20 * fixed.block_duration_s)
+    passes = key_of_passes(physics, [STEADY] * seconds, step_s=1.0, block_bits=100_000, **EPSILONS)
+    assert passes.secret_bits / passes.seconds == pytest.approx(fixed.secret_rate_bps, rel=0.06)
+    assert 0.0 < predict(network, LINK).secret_rate_bps < predict(network, LINK).sifted_rate_bps
+
+
 def test_what_is_left_of_a_pass_can_be_closed():
     """Without the last, unfilled block there is less key."""
     physics = physics_of(NETWORK, LINK)

@@ -10,7 +10,7 @@ from qit4n.dashboard.attention import attention
 from qit4n.dashboard.elements import Chart, Live
 from qit4n.dashboard.frame import Page, frame
 from qit4n.dashboard.mapoption import Option
-from qit4n.dashboard.markup import badge, facts, join, link, section, table
+from qit4n.dashboard.markup import Cell, badge, facts, join, link, section, table
 from qit4n.dashboard.plots import Numbers, over_time
 from qit4n.dashboard.scene import link_look
 from qit4n.dashboard.tables import or_dash, pools_table
@@ -196,7 +196,12 @@ def device(network: Network, known: Link) -> Markup:
     """Channel and modules, as the network file has them."""
     medium, nearest = known.medium, nearest_km(network, known)
     km = medium.length_km if nearest is None else nearest
-    rows = [("channel", f"{medium.kind}, {km:.5g} km, {channel_db(network, known, nearest):.3g} dB")]
+    lost_db = channel_db(network, known, nearest)
+    rows: list[tuple[str, Cell]] = [("channel", f"{medium.kind}, {km:.5g} km, {lost_db:.3g} dB")]
+    for duct in known.ducts:
+        others = [one for one in network.ducts[duct] if one != known.id]
+        beside = f" beside {', '.join(others)}" if others else ""
+        rows.append(("duct", Markup("{}{}").format(link(f"/what-if?cut={duct}", duct), beside)))
     box = network.device_of(known)
     if box is not None:
         rows += [("device", known.module), ("interface", box.interface)]

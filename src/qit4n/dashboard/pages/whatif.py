@@ -1,4 +1,4 @@
-"""What if: cut a link or a site in thought."""
+"""What if: cut a link, a duct or a site in thought."""
 
 from math import inf
 
@@ -31,21 +31,21 @@ def register(manager: Manager) -> None:
             status = manager.overview.status
             names = _names(manager.network)
             if cut and cut not in names:
-                Live(Markup('<p class="error" role="alert">There is no link or site {}.</p>').format(cut))
+                Live(Markup('<p class="error" role="alert">There is no link, duct or site {}.</p>').format(cut))
             elif cut and status is not None:
                 Live(answered(what_if(manager.network, status, cut, used_bps(manager.overview.history, status))))
 
 
 def _names(network: Network) -> list[str]:
-    return [link.id for link in network.links] + [site.id for site in network.sites]
+    return [link.id for link in network.links] + [*network.ducts] + [site.id for site in network.sites]
 
 
 def form(network: Network, cut: str) -> Markup:
-    """Which link or site; names are offered as they are typed."""
+    """Which link, duct or site; names are offered as they are typed."""
     offered = join(Markup("<option>{}</option>").format(name) for name in _names(network))
     return Markup(
-        '<form class="form" action="/what-if"><label>Link or site to cut<input name="cut" value="{}" list="elements" '
-        'required autocomplete="off"></label><datalist id="elements">{}</datalist>'
+        '<form class="form" action="/what-if"><label>Link, duct or site to cut<input name="cut" value="{}" '
+        'list="elements" required autocomplete="off"></label><datalist id="elements">{}</datalist>'
         '<button class="main">Answer</button></form>'
     ).format(cut, offered)
 
@@ -59,7 +59,8 @@ def answered(answer: Answer) -> Markup:
     elsewhere = [one for one in answer.pools if one.fate == "other homes take over"]
     counts = (len(lost), len(ended), len(elsewhere), len(moved))
     verdict = _verdict(counts, answer.same, first)
-    parts = [Markup('<div class="panel"><h2>Without {}</h2><p>{}</p></div>').format(answer.cut, verdict)]
+    links = f" (links {', '.join(answer.links)})" if len(answer.links) > 1 else ""
+    parts = [Markup('<div class="panel"><h2>Without {}{}</h2><p>{}</p></div>').format(answer.cut, links, verdict)]
     if lost or ended:
         parts.append(section("Pools without a path", _panel(_lost(lost + ended))))
     if elsewhere:

@@ -20,6 +20,7 @@ from qit4n.physics.protocols.record import EPSILON_CORRECTNESS, EPSILON_SECRECY,
 from qit4n.physics.rates import Array
 
 LEAST_MEAN, MOST_MEAN = 1e-3, 1.2
+LEAST_SHARE = 1e-4
 COARSE_PAIRS = 24
 FIRST_CHOICES = sendingornot.Choices(signal=0.5, decoy=0.05, key=0.87, sending=0.28, slice_rad=0.5)
 NEXT_STEPS = 60
@@ -30,11 +31,19 @@ def _key(value: Array) -> Array:
 
 
 def single_photons(loss_db: Array, setup: Setup) -> Curve:
-    """BB84, perfect single photons."""
+    """BB84, single photons, attenuated where g2 wants it."""
     eta = setup.received(loss_db)
-    clicks = rates.single_photon_yield(eta, setup.dark)
-    wrong = rates.single_photon_error_yield(eta, setup.dark, setup.misalignment)
-    found = rates.single_photon_rate(eta, setup.dark, setup.misalignment, efficiency=setup.reconciliation)
+    most = np.full(eta.shape, setup.brightness)
+
+    def rate(mean: Array) -> Array:
+        return rates.single_photon_rate(
+            eta, setup.dark, setup.misalignment, brightness=mean, g2=setup.g2, efficiency=setup.reconciliation
+        )
+
+    mean, found = optimise.best(rate, LEAST_SHARE * setup.brightness, setup.brightness, eta.shape)
+    mean, found = np.where(rate(most) >= found, most, mean), np.maximum(rate(most), found)
+    clicks = rates.sub_poissonian_gain(mean, setup.g2, eta, setup.dark)
+    wrong = rates.sub_poissonian_error_gain(mean, setup.g2, eta, setup.dark, setup.misalignment)
     return Curve(rate=_key(found), qber=wrong / clicks)
 
 

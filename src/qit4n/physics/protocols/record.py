@@ -29,6 +29,8 @@ class Setup:
         electronic: v_el of continuous variables.
         coherent_efficiency: of a homodyne detector.
         beta: of reverse reconciliation.
+        brightness: mean photons per pulse of a single-photon source; it is attenuated where that yields more.
+        g2: g2(0) of that source.
     """
 
     efficiency: float = 0.8
@@ -41,6 +43,8 @@ class Setup:
     electronic: float = 0.1
     coherent_efficiency: float = 0.6
     beta: float = 0.95
+    brightness: float = 1.0
+    g2: float = 0.0
 
     @classmethod
     def of(cls, detector: Detector, gate_s: float, **others: float) -> "Setup":

@@ -37,7 +37,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
 from qit4n.physics.finite_key import FiniteKey, Proof
 from qit4n.physics.pairdecoys import chernoff_lower, chernoff_upper, draws_lower, draws_upper
@@ -112,6 +111,11 @@ class Choices:
         return self.key * self.sending * self.silent
 
     @property
+    def twice(self) -> float:
+        """Chance that both send signals."""
+        return (self.key * self.sending) ** 2
+
+    @property
     def sliced(self) -> float:
         """Chance that both send decoys whose phases are in the slices."""
         return (1.0 - self.key) ** 2 * self.slice_rad / math.pi
@@ -145,10 +149,11 @@ class SNSCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class SNS:
-    """Two equal arms with the relay in the middle.
+    """Two arms with the relay between them.
 
     Attributes:
-        arm: transmittance of either arm, detectors included.
+        arm: transmittance of the first end's arm, detectors included.
+        other: of the second end's, which pairs; equal if not given.
         dark: per detector and gate.
         misalignment: share of light at the wrong port.
         phase_noise: standard deviation of the phase between the fields, rad.
@@ -160,26 +165,32 @@ class SNS:
     misalignment: float
     phase_noise: float
     choices: Choices
+    other: float | None = None
 
     def expected(self, windows: float) -> SNSCounts:
         """Mean counts of so many windows."""
         own = self.choices
-        one, both, none = (windows * gain for gain in self._gains(own.signal))
-        _, wrong = twinfield.npp_gain_and_errors(self.arm, own.decoy, self.dark, self._error())
-        empty, strong, twice = own.empty * none, own.strong * one, (own.key * own.sending) ** 2 * both
+        first, second, both, none = (windows * gain for gain in self._gains(own.signal))
+        weak = tuple(windows * own.weak * gain for gain in self._gains(own.decoy)[:2])
+        _, wrong = twinfield.npp_gain_and_errors(self.arm, own.decoy, self.dark, self._error(), self.other)
+        empty, strong, twice = own.empty * none, (own.strong * first, own.strong * second), own.twice * both
         return SNSCounts(
             empty=empty,
-            weak=(windows * own.weak * self._gains(own.decoy)[0],) * 2,
-            strong=(strong, strong),
+            weak=(weak[0], weak[1]),
+            strong=strong,
             wrong=windows * own.sliced * float(wrong),
-            zeros=strong + twice,
-            ones=strong + empty,
+            zeros=strong[1] + twice,
+            ones=strong[0] + empty,
         )
 
-    def _gains(self, mean_photons: float) -> tuple[float, float, float]:
-        """Chance of one click if one end sends, if both do, if none does."""
-        one, both, none = twinfield.sns_gains(self.arm, mean_photons, self.dark)
-        return float(one), float(both), float(none)
+    def _gains(self, mean_photons: float) -> tuple[float, float, float, float]:
+        """Chance of one click if the first end sends, if the second does, if both do, if none does."""
+        here = self.arm * mean_photons
+        there = here if self.other is None else self.other * mean_photons
+        error = twinfield.optical_error(self.misalignment, self.phase_noise)
+        sent = np.array([(here, 0.0), (0.0, there), (here, there), (0.0, 0.0)])
+        first, second, both, none = twinfield.random_phase_gain(sent[:, 0], sent[:, 1], self.dark, error).tolist()
+        return first, second, both, none
 
     def _error(self) -> float:
         """Share of light at the wrong port, over a slice: the mean cosine of the phases is that of its width."""
@@ -190,7 +201,9 @@ class SNS:
     def survivors(self, windows: float) -> tuple[float, float]:
         """Mean number of pairs that are kept, and the share of them with an error."""
         counts = self.expected(windows)
-        good, bad = counts.strong[0] ** 2, (counts.zeros - counts.strong[0]) * counts.empty
+        good, bad = counts.strong[0] * counts.strong[1], (counts.zeros - counts.strong[1]) * counts.empty
+        if good + bad <= 0.0:
+            return 0.0, 0.0
         return (good + bad) / max(counts.zeros, counts.ones), bad / (good + bad)
 
 
@@ -311,6 +324,7 @@ def best(
 
     Where there is no key it seeks a lower phase error.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, and sites do not seek
 
     def tuned(x: Array) -> SNS | None:
         signal = float(np.exp(x[0]))

@@ -28,6 +28,7 @@ class Sifted(Message, frozen=True, kw_only=True):
     """Transmitter: which of them have equal bases; their intensities, 0 the signal; its bits in the test basis.
 
     Where both ends send light, pairs of intensities: its own times their number at the other end, plus the other's.
+    Of sending or not sending all are kept, with their kind, and its choices in the test basis (:mod:`.pairing`).
     """
 
     first_slot: int
@@ -37,18 +38,29 @@ class Sifted(Message, frozen=True, kw_only=True):
 
 
 class ReportErrors(Message, frozen=True, kw_only=True):
-    """Receiver: a block is full; errors in the test basis, by intensity."""
+    """Receiver: a block is full; errors in the test basis, by intensity.
+
+    Of sending or not sending also its pairs, what is left over, and its bit there (:class:`.pairing.Pairing`).
+    """
 
     errors: tuple[int, ...]
+    pairs: bytes = b""
+    left: bytes = b""
+    left_bit: int = 0
 
 
 class StartBlock(Message, frozen=True, kw_only=True):
-    """Transmitter: number of the block, public plan of its correction and why this one, the one-time key to be used."""
+    """Transmitter: number of the block, public plan of its correction and why this one, the one-time key to be used.
+
+    Of sending or not sending also which pairs are odd, and its bits of all others (:mod:`.pairing`).
+    """
 
     block: int
     plan: Plan
     reason: str
     one_time_key: str
+    parities: bytes = b""
+    told: bytes = b""
 
 
 class RefuseKey(Message, frozen=True, kw_only=True):

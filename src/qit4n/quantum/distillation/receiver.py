@@ -15,7 +15,7 @@ from qit4n.entropy import Entropy
 from qit4n.errors import ProtocolError
 from qit4n.kernels.sift import BIT, ERROR
 from qit4n.kernels.toeplitz import seed_bits
-from qit4n.quantum.distillation import messages, verify
+from qit4n.quantum.distillation import messages, pairing, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
@@ -34,6 +34,7 @@ class ReceiverSession(Session):
         self._entropy = entropy
         self._announced: deque[tuple[int, Detections]] = deque()
         self._amplified = (0, 0)
+        self._pairing: pairing.Pairing | None = None
 
     def table(self) -> Mapping[tuple[str, type[messages.ClassicalMessage]], Handler]:
         """Which message is handled how in which state."""
@@ -68,7 +69,10 @@ class ReceiverSession(Session):
         _, detections = self._announced.popleft()
         equal = unpack(message.kept, detections.slots.size).view(np.bool_)
         intensities = messages.unpack_intensities(message.intensities, int(np.count_nonzero(equal)), self.intensities)
-        kept = states(detections.bits[equal], detections.bases[equal], intensities)
+        if self.pairs:
+            kept = pairing.choices_of_receiver(detections, intensities)
+        else:
+            kept = states(detections.bits[equal], detections.bases[equal], intensities)
         test = np.flatnonzero(in_basis(kept, TEST_BASIS))
         kept[test] ^= (kept[test] & np.uint8(BIT) ^ unpack(message.test_bits, test.size)) * np.uint8(ERROR)
         self.sifted.add(detections.slots[equal], kept)
@@ -80,7 +84,15 @@ class ReceiverSession(Session):
             return []
         self.progress = Progress(block=block, test_errors=block.test_errors, key_errors=())
         self.state = "starting"
-        return [self.say(messages.ReportErrors(errors=block.test_errors))]
+        if not self.pairs:
+            return [self.say(messages.ReportErrors(errors=block.test_errors))]
+        self._pairing = pairing.Pairing.drawn(np.unpackbits(block.key, count=block.size), self._entropy)
+        pairs, left = self._pairing.packed(block.size)
+        return [
+            self.say(
+                messages.ReportErrors(errors=block.test_errors, pairs=pairs, left=left, left_bit=self._pairing.left_bit)
+            )
+        ]
 
     def _on_start(self, message: messages.StartBlock, _now: float) -> list[Action]:
         if message.one_time_key not in self.keys:
@@ -90,6 +102,8 @@ class ReceiverSession(Session):
         progress = self.working()
         self.last_block = progress.number = message.block
         progress.one_time_key = message.one_time_key
+        if self._pairing is not None:
+            progress.block = pairing.paired(progress.block, self._pairing, message.parities, message.told)
         self.state = "correcting"
         said = self.correct(message).begin()
         return [self.say(messages.Parities(group=group, bits=bits)) for group, bits in said]

@@ -17,6 +17,7 @@ from qit4n.errors import AuthenticationError, BlockRefusedError, ProtocolError
 from qit4n.kernels.toeplitz import toeplitz_hash
 from qit4n.physics.finite_key import Counts, FiniteKey
 from qit4n.physics.links import Physics
+from qit4n.physics.sendingornot import SendingOrNot
 from qit4n.quantum.distillation import messages, reconcile
 from qit4n.quantum.distillation.authenticate import ONE_TIME_KEY_BYTES, RECEIVER, OneTimeKeys, Transcript
 from qit4n.quantum.distillation.cascade import Packed
@@ -111,7 +112,8 @@ class Session(ABC):
         self.settings = settings
         self.state = "sifting"
         self.intensities = settings.physics.kinds
-        self.sifted = SiftedBuffer(self.intensities)
+        self.pairs = isinstance(settings.physics, SendingOrNot)
+        self.sifted = SiftedBuffer(self.intensities, by_clicks=self.pairs)
         self.transcript = Transcript()
         self.keys = OneTimeKeys(keys)
         self.last_block = 0

@@ -59,6 +59,7 @@ class Block:
         return Counts(
             key=BasisCounts(detections=self.key_counts, wrong=key_errors),
             test=BasisCounts(detections=self.test_counts, wrong=test_errors),
+            pulses=self.pulses,
         )
 
 
@@ -69,51 +70,59 @@ def ones(packed: Bits) -> int:
 
 @dataclass(frozen=True)
 class _Segment:
-    """Sifted detections of one segment: slots, states, and how many are in the key basis."""
+    """Sifted detections of one segment: slots, states, and which of them fill a block."""
 
     slots: NDArray[np.int64]
     kept: Bits
-    key_bits: int = field(init=False)
+    fills: NDArray[np.bool_]
+    filling: int = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key_bits", int(np.count_nonzero(in_basis(self.kept, KEY_BASIS))))
+        object.__setattr__(self, "filling", int(np.count_nonzero(self.fills)))
+
+    def after(self, end: int) -> "_Segment":
+        """Without its first ``end`` detections."""
+        return _Segment(self.slots[end:], self.kept[end:], self.fills[end:])
 
 
 class SiftedBuffer:
     """Sifted detections that wait to become a block, in the order of their slots."""
 
-    def __init__(self, intensities: int) -> None:
-        """Empty; the first block begins at slot 0."""
+    def __init__(self, intensities: int, *, by_clicks: bool = False) -> None:
+        """Empty; the first block begins at slot 0. It is full by its key-basis bits, or by its clicks of any basis."""
         self._intensities = intensities
+        self._by_clicks = by_clicks
         self._segments: list[_Segment] = []
         self._start = 0
-        self.key_bits = 0
+        self.waiting = 0
 
     def add(self, slots: NDArray[np.int64], kept: Bits) -> None:
         """Append one segment."""
-        self._segments.append(_Segment(slots, kept))
-        self.key_bits += self._segments[-1].key_bits
+        fills = np.ones(kept.size, np.bool_) if self._by_clicks else in_basis(kept, KEY_BASIS)
+        self._segments.append(_Segment(slots, kept, fills))
+        self.waiting += self._segments[-1].filling
 
     def cut(self, block_bits: int) -> Block | None:
-        """The next block: everything up to its last key-basis bit; None while there are fewer."""
-        if self.key_bits < block_bits:
+        """The next block: everything up to the last detection that fills it; None while there are fewer."""
+        if self.waiting < block_bits:
             return None
         lacking, count = block_bits, 0
-        while self._segments[count].key_bits < lacking:
-            lacking -= self._segments[count].key_bits
+        while self._segments[count].filling < lacking:
+            lacking -= self._segments[count].filling
             count += 1
         last = self._segments[count]
-        end = int(np.flatnonzero(in_basis(last.kept, KEY_BASIS))[lacking - 1]) + 1
+        end = int(np.flatnonzero(last.fills)[lacking - 1]) + 1
         taken = np.concatenate([*(segment.kept for segment in self._segments[:count]), last.kept[:end]])
-        self._segments[: count + 1] = [_Segment(last.slots[end:], last.kept[end:])]
-        self.key_bits -= block_bits
+        self._segments[: count + 1] = [last.after(end)]
+        self.waiting -= block_bits
         start, self._start = self._start, int(last.slots[end - 1]) + 1
-        return self._block(taken, block_bits, self._start - start)
+        return self._block(taken, self._start - start)
 
-    def _block(self, taken: Bits, block_bits: int, pulses: int) -> Block:
-        parts = split(taken, block_bits, self._intensities)
+    def _block(self, taken: Bits, pulses: int) -> Block:
+        size = int(np.count_nonzero(in_basis(taken, KEY_BASIS)))
+        parts = split(taken, size, self._intensities)
         return Block(
-            size=block_bits,
+            size=size,
             key=parts.key,
             masks=tuple(parts.masks),
             test_counts=parts.test_counts,

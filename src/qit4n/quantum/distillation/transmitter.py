@@ -16,7 +16,7 @@ from qit4n.entropy import Entropy
 from qit4n.errors import BlockRefusedError, OutOfKeyError, ProtocolError
 from qit4n.kernels.sift import BIT, INTENSITY_SHIFT
 from qit4n.kernels.toeplitz import seed_bits
-from qit4n.quantum.distillation import messages, reconcile, verify
+from qit4n.quantum.distillation import messages, pairing, reconcile, verify
 from qit4n.quantum.distillation.authenticate import RECEIVER, TRANSMITTER
 from qit4n.quantum.distillation.messages import pack, unpack
 from qit4n.quantum.distillation.session import ANY, Action, Handler, Progress, Session, Settings, SpendKey
@@ -61,10 +61,14 @@ class TransmitterSession(Session):
         slots = messages.unpack_slots(message.gaps, message.clicks, message.first_slot, message.pulses)
         theirs = unpack(message.bases, slots.size)
         prepared = self._prepared(slots)
-        equal = (prepared.bases == theirs) & prepared.known
         others = self.settings.physics.receiver_kinds
         sent = messages.unpack_intensities(message.intensities, slots.size, others)
-        kept = states(prepared.bits, prepared.bases, prepared.intensities * np.uint8(others) + sent)[equal]
+        if self.pairs:
+            equal = prepared.known
+            kept = pairing.choices_of_transmitter(prepared, theirs, sent)
+        else:
+            equal = (prepared.bases == theirs) & prepared.known
+            kept = states(prepared.bits, prepared.bases, prepared.intensities * np.uint8(others) + sent)[equal]
         self.sifted.add(slots[equal], kept)
         sifted = messages.Sifted(
             first_slot=message.first_slot,
@@ -80,6 +84,11 @@ class TransmitterSession(Session):
             raise ProtocolError("the receiver reports a block that is not full")
         if any(not 0 <= wrong <= found for wrong, found in zip(message.errors, block.test_counts, strict=True)):
             raise ProtocolError("more errors reported than bits tested")
+        parities = told = b""
+        if self.pairs:
+            pairs = pairing.Pairing.unpacked(message.pairs, message.left, message.left_bit, block.size)
+            parities, told = pairing.told_by_transmitter(block, pairs)
+            block = pairing.paired(block, pairs, parities, told)
         self.last_block = max(self.last_block + 1, int(now * 1000))
         self.progress = Progress(block=block, number=self.last_block, test_errors=message.errors, key_errors=())
         rate = self.settings.physics.key_error_rate(self.counts().test)
@@ -94,7 +103,12 @@ class TransmitterSession(Session):
             fill_s=block.pulses / self.settings.physics.pulse_rate_hz,
         )
         self._start = messages.StartBlock(
-            block=self.last_block, plan=plan, reason=reason, one_time_key=self._next_key()
+            block=self.last_block,
+            plan=plan,
+            reason=reason,
+            one_time_key=self._next_key(),
+            parities=parities,
+            told=told,
         )
         self.correct(self._start)
         return [self.say(self._start)]

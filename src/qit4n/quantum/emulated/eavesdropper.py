@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from qit4n.kernels.sampling import Dice
 from qit4n.physics.attacks import splitting_shares
 from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS, PHASES, TEST_BASIS, Detections, Light
+from qit4n.physics.sendingornot import PHASES
+from qit4n.quantum.emulated.light import BASIS, BIT, KEY_BASIS, TEST_BASIS, Detections, Light
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.units import transmittance
 
@@ -57,6 +58,27 @@ class GuessedPhase:
         states = light.state_array()
         turned = self._dice.random(states.size) < self._turned
         return msgspec.structs.replace(light, states=(states ^ turned * np.uint8(PHASES // 2)).tobytes())
+
+
+class CountedPhotons:
+    """Counts the photons of a share of the first end's pulses in twin fields, and passes them on.
+
+    So she knows whether it sent or not, which is its bit, and errs nowhere in the key. But a pulse of known photon
+    number has no phase: it comes to the middle with any, and of the decoys in the slices half are wrong.
+    """
+
+    def __init__(self, fraction: float, dice: Dice) -> None:
+        """Attack each pulse with probability ``fraction``."""
+        self._fraction = fraction
+        self._dice = dice
+
+    def tamper(self, light: Light) -> Light:
+        """The light that goes on to the middle: some phases are any."""
+        states = light.state_array()
+        counted = self._dice.random(states.size) < self._fraction
+        turns = counted * self._dice.integers(0, PHASES, states.size, np.uint8)
+        phases = states + turns & np.uint8(PHASES - 1)
+        return msgspec.structs.replace(light, states=(states & ~np.uint8(PHASES - 1) | phases).tobytes())
 
 
 class PhotonNumberSplitting:

@@ -6,8 +6,8 @@ from qit4n.kernels.sampling import Dice
 from qit4n.network.medium import Medium
 from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.channels.fading import Fading
-from qit4n.physics.decoy_bb84 import DecoyBB84
-from qit4n.physics.twinfield import TwinField
+from qit4n.physics.decoy_bb84 import BB84
+from qit4n.physics.twosenders import TwinFields
 from qit4n.quantum.channel import faded_db
 from qit4n.quantum.emulated.light import Light, joined
 from qit4n.quantum.emulated.pairs import EmulatedPairs
@@ -15,7 +15,7 @@ from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 from qit4n.quantum.emulated.twinfield import EmulatedPhases
 
 Source = EmulatedTransmitter | EmulatedPairs | EmulatedPhases
-Line = DecoyBB84 | BBM92 | TwinField
+Line = BB84 | BBM92 | TwinFields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def retune(source: Source, line: Line) -> None:
     match source, line:
         case EmulatedPairs(), BBM92():
             source.retune(line)
-        case EmulatedPhases(), TwinField():
+        case EmulatedPhases(), TwinFields():
             source.retune(line)
-        case EmulatedTransmitter(), DecoyBB84():
+        case EmulatedTransmitter(), BB84():
             source.retune(line)

@@ -11,7 +11,7 @@ from qit4n.errors import ProtocolError
 
 BIT, BASIS = 1, 2
 OTHERS_SHIFT, MOST_OTHERS = 2, 7
-PHASES, KIND_SHIFT = 32, 5
+KIND_SHIFT = 5
 KEY_BASIS, TEST_BASIS = 0, 1
 MOST_PULSES = 1 << 32
 LAST_SEGMENT = 1 << 62
@@ -34,7 +34,7 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
         photons: photons that would be detected, of twin fields candidates for them, at least one (uint8).
         states: bit 0 the bit, bit 1 the basis, 0 key and 1 test, bits 2 to 4 how many photons more are in the
             opposite state, as pairs of several entangled photons leave them; of twin fields bits 0 to 4 the phase in
-            parts of 1/32 of a turn, bits 5 and 6 the kind of pulse, 0 of the key basis, then those of the test (uint8).
+            parts of 1/32 of a turn, bits 5 and 6 the kind of pulse (:attr:`.twosenders.TwinFields.pulses`; uint8).
         emitted_at: when the first pulse left, by the clock; only where an optical switch is on the way.
     """
 
@@ -94,7 +94,8 @@ def joined(parts: Sequence[Light]) -> Light:
 class Prepared:
     """What the transmitter prepared in some slots: arrays of equal length (uint8). Secret, so it has no repr.
 
-    ``known``: an end that holds a source of pairs knows nothing of slots in which it detected nothing.
+    ``intensities``: of sending or not sending the phases of decoys. ``known``: an end that holds a source of pairs
+    knows nothing of slots in which it detected nothing.
     """
 
     bits: NDArray[np.uint8]
@@ -112,7 +113,7 @@ class Detections:
     """What the receiver detected: slots (int64, ascending), its bases and bits (uint8). Secret, so it has no repr.
 
     ``double_clicks`` of them had both detectors fire and got a random bit. ``intensities`` are those that this end sent
-    itself, where both ends send (uint8); otherwise empty.
+    itself, where both ends send (uint8), of sending or not sending phases of decoys; otherwise empty.
     """
 
     slots: NDArray[np.int64]

@@ -8,7 +8,7 @@ from qit4n.kernels.compiled import kernels
 from qit4n.kernels.deadtime import COUNTED, RELEASED, STATE, DeadTime
 from qit4n.kernels.sampling import Dice, Stream, successes, threshold
 from qit4n.physics.bbm92 import BBM92
-from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.physics.decoy_bb84 import BB84
 from qit4n.quantum.emulated.light import BASIS, BIT, MOST_OTHERS, OTHERS_SHIFT, Detections, Light, locate
 
 BOTH = 3  # of the two detectors; detector b is bit b of a mask
@@ -19,7 +19,7 @@ OTHERS = 13
 class EmulatedReceiver:
     """Turns light into detections; dead time and afterpulses carry over from segment to segment."""
 
-    def __init__(self, link: DecoyBB84 | BBM92, dice: Dice) -> None:
+    def __init__(self, link: BB84 | BBM92, dice: Dice) -> None:
         """Detectors that are live."""
         self._link = link
         self._dice = dice
@@ -32,7 +32,7 @@ class EmulatedReceiver:
         )
         self._clicks = _Clicks(link, Stream.drawn(dice))
 
-    def retune(self, link: DecoyBB84 | BBM92) -> None:
+    def retune(self, link: BB84 | BBM92) -> None:
         """Dark counts of the next segment are those of ``link``: neighbours in the fibre light up."""
         self._link = link
 
@@ -62,7 +62,7 @@ class EmulatedReceiver:
 class _Clicks:
     """Chooses bases and leads photons to detectors: what a click says is a function of its gate and what it saw."""
 
-    def __init__(self, link: DecoyBB84 | BBM92, stream: Stream) -> None:
+    def __init__(self, link: BB84 | BBM92, stream: Stream) -> None:
         """Tabulate, for equal bases and for different ones, when all photons meet at the wrong or right detector."""
         self._stream = stream
         self._test_from = threshold(link.key_basis_probability, 31)

@@ -1,4 +1,4 @@
-"""Emulated transmitter: a pulsed laser with signal and decoy intensities and random BB84 states."""
+"""Emulated transmitter of random BB84 states: a pulsed laser with signal and decoy intensities, or single photons."""
 
 import math
 from collections import deque
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qit4n.kernels.compiled import kernels
-from qit4n.kernels.sampling import Dice, Marks, Stream, mark, photon_classes, successes, threshold
-from qit4n.physics.decoy_bb84 import DecoyBB84
+from qit4n.kernels.sampling import Dice, Marks, Stream, mark, photon_classes, poissonian, successes, threshold
+from qit4n.physics.decoy_bb84 import BB84
+from qit4n.physics.single_photons import SinglePhotonBB84
 from qit4n.quantum.emulated.light import BASIS, BIT, MOST_PULSES, Announced, Light, Prepared, locate
 
 
@@ -30,22 +31,23 @@ class EmulatedTransmitter:
     One thread may emit while another asks and forgets.
     """
 
-    def __init__(self, link: DecoyBB84, dice: Dice) -> None:
-        """A laser at slot 0."""
+    def __init__(self, link: BB84, dice: Dice) -> None:
+        """A source at slot 0."""
         self._dice = dice
         self._open = Announced()
         self._emitted: deque[_Segment] = deque()
         self._stream = Stream.drawn(dice)
         self.retune(link)
 
-    def retune(self, link: DecoyBB84) -> None:
+    def retune(self, link: BB84) -> None:
         """The line changes before the next segment: a satellite moves. The source stays as it is."""
         self._link = link
         eta = link.transmittance
-        self._detectable = float(sum(share * -np.expm1(-mu * eta) for share, mu in link.intensities))
+        self._detectable = float(sum(share * link.lit(mu) for share, mu in link.intensities))
         test_from = threshold(link.key_basis_probability, 31)
         sources = [(share, mu * eta) for share, mu in link.intensities]
-        self._lit = Marks(test_from, photon_classes(sources), len(sources))
+        numbers = link.source.numbers if isinstance(link, SinglePhotonBB84) else poissonian
+        self._lit = Marks(test_from, photon_classes(sources, numbers), len(sources))
         dimmest = min(mean for _, mean in sources)  # that of a source so bright that exp(-mean) is zero
         dark = np.cumsum([share * math.exp(dimmest - mean) for share, mean in sources])
         begins = np.array([threshold(one, 32) for one in dark[:-1] / dark[-1]], np.uint64)

@@ -5,7 +5,8 @@ detectors ``(a + b)/2 +- (1 - 2e) sqrt(ab) cos D`` in the mean, e being the shar
 are thinned out of one Poisson process that knows nothing of the pulses, of mean m, that of the brightest two: each
 candidate counts at a detector with the chance ``mean/m``. So the first end sends candidates with the pulses of their
 slots, and only for those the second end looks at its own. A pulse is a function of its slot, whether it has candidates
-or not: nothing is remembered.
+or not: nothing is remembered. What the ends read off their pulses depends on the protocol: the phase of a pulse, or
+whether there was one (sending or not sending).
 
 A random phase is one of 32. A gain holds the mean of ``exp(x cos D)`` over D, which over N steps is
 ``I0(x) + 2 I_N(x) + ...``: for N = 32 and x below 1 the same to 1e-44.
@@ -18,15 +19,26 @@ from numpy.typing import NDArray
 
 from qit4n.errors import ProtocolError
 from qit4n.kernels.sampling import Dice, Stream, photon_classes, successes, threshold
-from qit4n.physics.twinfield import TwinField
-from qit4n.quantum.emulated.light import KIND_SHIFT, MOST_PULSES, PHASES, Announced, Detections, Light, Prepared, locate
+from qit4n.physics.sendingornot import PHASES, SendingOrNot
+from qit4n.physics.twosenders import TwinFields
+from qit4n.quantum.emulated.light import (
+    KEY_BASIS,
+    KIND_SHIFT,
+    MOST_PULSES,
+    Announced,
+    Detections,
+    Light,
+    Prepared,
+    locate,
+)
 
 C_ALONE, D_ALONE = 1, 2  # masks of the two detectors; c has the light of equal phases
 KINDS = 4
 CANDIDATES = 256
 AT_ONCE = 1 << 14
+OPPOSITE = np.uint8(PHASES // 2)
 STATES = np.arange(KINDS * PHASES, dtype=np.uint8)
-STATES[:PHASES] &= np.uint8(PHASES // 2)  # of the key basis are two phases
+TWO_PHASES = np.where(STATES < PHASES, STATES & OPPOSITE, STATES)  # without phase post-selection: of the key basis
 
 
 class EmulatedPhases:
@@ -35,17 +47,18 @@ class EmulatedPhases:
     One thread may emit while another asks and forgets.
     """
 
-    def __init__(self, link: TwinField, dice: Dice) -> None:
+    def __init__(self, link: TwinFields, dice: Dice) -> None:
         """A laser at slot 0."""
         self._dice = dice
         self._open = Announced()
         self._stream = Stream.drawn(dice)
-        key = link.key_basis_probability
-        begins = np.cumsum([key, *((1.0 - key) * share for share in link.source.probabilities[:-1])])
+        self._sends = isinstance(link, SendingOrNot)
+        self._of_kind = STATES if self._sends else TWO_PHASES
+        begins = np.cumsum([share for share, _ in link.pulses])[:-1]
         self._kinds_from = [np.uint64(threshold(float(one), 32)) for one in begins]
         self.retune(link)
 
-    def retune(self, link: TwinField) -> None:
+    def retune(self, link: TwinFields) -> None:
         """The line changes before the next segment. The source stays as it is."""
         self._mean = candidates_mean(link)
         self._more_from = photon_classes([(1.0, self._mean)])
@@ -76,7 +89,7 @@ class EmulatedPhases:
             words = self._stream.words(slots[begin : begin + AT_ONCE].astype(np.uint64))
             chosen = words >> np.uint64(32)
             kinds = sum((chosen >= one).view(np.uint8) for one in self._kinds_from)
-            found[begin : begin + AT_ONCE] = STATES[kinds << KIND_SHIFT | words.astype(np.uint8) & (PHASES - 1)]
+            found[begin : begin + AT_ONCE] = self._of_kind[kinds << KIND_SHIFT | words.astype(np.uint8) & (PHASES - 1)]
         return found
 
     def prepared(self, slots: NDArray[np.int64]) -> Prepared:
@@ -91,14 +104,21 @@ class EmulatedPhases:
         return self.recall(slots)
 
     def recall(self, slots: NDArray[np.int64]) -> Prepared:
-        """The same without a look at what is open. In the test basis no bit is sent: it is 0."""
-        states = self.states(slots)
-        kinds = states >> np.uint8(KIND_SHIFT)
+        """The same without a look at what is open."""
+        return self.read(self.states(slots))
+
+    def read(self, states: NDArray[np.uint8]) -> Prepared:
+        """What such pulses mean to the first end. In the test basis no bit is sent: it is 0."""
+        kinds, known = states >> np.uint8(KIND_SHIFT), np.ones(states.size, np.bool_)
+        if self._sends:
+            tests = (kinds > 1).view(np.uint8)
+            phases = states & np.uint8(PHASES - 1)
+            return Prepared(bits=(kinds == 1).view(np.uint8), bases=tests, intensities=phases * tests, known=known)
         return Prepared(
-            bits=np.where(kinds == 0, states // np.uint8(PHASES // 2), 0).astype(np.uint8),
+            bits=np.where(kinds == 0, states // OPPOSITE, 0).astype(np.uint8),
             bases=(kinds > 0).astype(np.uint8),
             intensities=np.maximum(kinds, 1) - np.uint8(1),
-            known=np.ones(slots.size, np.bool_),
+            known=known,
         )
 
     def forget_before(self, slot: int) -> None:
@@ -109,14 +129,15 @@ class EmulatedPhases:
 class EmulatedTwinMiddle:
     """Turns the light of the first end into what the second end has to say: bits, bases and intensities of its own."""
 
-    def __init__(self, link: TwinField, dice: Dice) -> None:
+    def __init__(self, link: TwinFields, dice: Dice) -> None:
         """A source at slot 0, and detectors that are live."""
         self._dice = dice
         self._next_slot = 0
         self._source = EmulatedPhases(link, dice)
+        self._reads_oppositely = isinstance(link, SendingOrNot)
         self.retune(link)
 
-    def retune(self, link: TwinField) -> None:
+    def retune(self, link: TwinFields) -> None:
         """Line and dark counts of the next segment are those of ``link``."""
         self._dark = link.dark_count_probability
         c, d = (counts / candidates_mean(link) for counts in _mean_counts(link))
@@ -127,7 +148,7 @@ class EmulatedTwinMiddle:
         self._from_d, self._from_both = only_c, only_c + only_d
 
     def detect(self, light: Light) -> Detections:
-        """The events of one segment: exactly one detector clicked.
+        """The events of one segment: exactly one detector clicked; where it was d, the second end turns its phase.
 
         Raises:
             ProtocolError: the segment lies before one that was detected already.
@@ -138,8 +159,8 @@ class EmulatedTwinMiddle:
         slots, masks = self._meet(light)
         alone = (masks == C_ALONE) | (masks == D_ALONE)
         slots, turned = slots[alone], masks[alone] == D_ALONE
-        own = self._source.recall(slots)
-        bits = own.bits ^ (turned & (own.bases == 0))
+        own = self._source.read(self._source.states(slots) ^ turned * OPPOSITE)
+        bits = own.bits ^ (self._reads_oppositely & (own.bases == KEY_BASIS))
         return Detections(slots=slots, bases=own.bases, bits=bits, double_clicks=0, intensities=own.intensities)
 
     def _meet(self, light: Light) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
@@ -174,9 +195,9 @@ class EmulatedTwinMiddle:
         return light.first_slot + found.astype(np.int64)
 
 
-def candidates_mean(link: TwinField) -> float:
+def candidates_mean(link: TwinFields) -> float:
     """m: counts of both detectors if either end sent its brightest pulse."""
-    return max(*link.source.means, link.key_intensity) * sum(link.transmittances)
+    return max(mean for _, mean in link.pulses) * sum(link.transmittances)
 
 
 def _pair(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.intp]:
@@ -186,9 +207,10 @@ def _pair(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.intp]
     return found
 
 
-def _mean_counts(link: TwinField) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _mean_counts(link: TwinFields) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean counts at c and at d, by that index."""
-    means = np.array([link.key_intensity, *link.source.means])[:, np.newaxis]
+    means = np.zeros((KINDS, 1))
+    means[: len(link.pulses), 0] = [mean for _, mean in link.pulses]
     one, other = link.transmittances
     a, b = means[:, np.newaxis] * one, means * other
     cross = (1.0 - 2.0 * link.misalignment) * np.sqrt(a * b) * np.cos(2.0 * np.pi / PHASES * np.arange(PHASES))

@@ -10,6 +10,8 @@ from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import Intensities
 from qit4n.physics.mdi import MDI
+from qit4n.physics.sendingornot import SendingOrNot
+from qit4n.physics.single_photons import SinglePhotonBB84
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.distillation import session
 from qit4n.quantum.distillation.receiver import ReceiverSession
@@ -34,9 +36,11 @@ LINK = DecoyBB84(
 )
 EMULATORS = {
     DecoyBB84: (EmulatedTransmitter, EmulatedReceiver),
+    SinglePhotonBB84: (EmulatedTransmitter, EmulatedReceiver),
     BBM92: (EmulatedPairs, EmulatedReceiver),
     MDI: (EmulatedTransmitter, EmulatedMiddle),
     TwinField: (EmulatedPhases, EmulatedTwinMiddle),
+    SendingOrNot: (EmulatedPhases, EmulatedTwinMiddle),
 }
 
 
@@ -44,7 +48,7 @@ EMULATORS = {
 class Pair:
     """Two ends of one link. ``alter`` may change, drop (None) or pass on each message."""
 
-    physics: DecoyBB84 | BBM92 | MDI | TwinField = LINK
+    physics: DecoyBB84 | SinglePhotonBB84 | BBM92 | MDI | TwinField | SendingOrNot = LINK
     seed: int = 1
     block_bits: int = 50_000
     keys: int = 8

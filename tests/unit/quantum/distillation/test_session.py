@@ -13,6 +13,7 @@ from qit4n.physics.bbm92 import BBM92
 from qit4n.physics.decoy_bb84 import predict
 from qit4n.physics.finite_key import Intensities
 from qit4n.physics.mdi import MDI
+from qit4n.physics.single_photons import SinglePhotonBB84, SinglePhotons
 from qit4n.physics.twinfield import TwinField
 from qit4n.physics.twinfieldproof import CURTY_2019
 from qit4n.quantum.distillation import messages
@@ -69,6 +70,46 @@ def test_entangled_pairs_run_through_the_whole_chain(pair):
     assert sum(one.qber for one in accounts) / 3 == pytest.approx(expected.qber, rel=0.1)
     rate = sum(one.key_bits + one.authentication_bits for one in accounts) / sum(one.duration_s for one in accounts)
     assert rate == pytest.approx(expected.secret_rate_bps, rel=0.1)
+
+
+DOT = SinglePhotonBB84(
+    pulse_rate_hz=1e7,
+    source=SinglePhotons(brightness=0.3, g2=0.03),
+    key_basis_probability=0.7,
+    channel_loss_db=4.0,
+    receiver_loss_db=1.0,
+    detector_efficiency=0.6,
+    dark_count_probability=1e-6,
+    misalignment=0.01,
+    dead_time_s=1e-6,
+    afterpulse_probability=0.01,
+)
+
+
+def test_single_photons_run_through_the_whole_chain(pair):
+    """The same blocks at both ends, by their own proof, which counts the pulses; rate and errors as predicted."""
+    run = pair(physics=DOT).run(blocks=3)
+    ours, theirs = run.delivered["transmitter"], run.delivered["receiver"]
+    assert [key.material for key in ours] == [key.material for key in theirs]
+    accounts = [key.account for key in theirs]
+    assert {one.protocol for one in accounts} == {"single-photon BB84"}
+    assert all("several photons tagged" in one.proof and "supermartingale" in one.concentration for one in accounts)
+    expected = predict(
+        DOT, block_bits=50_000, epsilon_secrecy=1e-9, epsilon_correctness=1e-15, reconciliation_efficiency=1.05
+    )
+    assert sum(one.qber for one in accounts) / 3 == pytest.approx(expected.qber, rel=0.1)
+    rate = sum(one.key_bits + one.authentication_bits for one in accounts) / sum(one.duration_s for one in accounts)
+    assert rate == pytest.approx(expected.secret_rate_bps, rel=0.1)
+    for one in accounts:
+        tagged = one.pulses * 0.49 * DOT.source.several
+        assert tagged < one.sifted_bits - one.single_photon_bound < 2.0 * tagged + 200.0
+
+
+def test_an_eavesdropper_on_single_photons_makes_no_key(pair):
+    """Intercept-resend on all pulses is refused for its errors."""
+    run = pair(physics=DOT, tamper_light=InterceptResend(1.0, np.random.default_rng(4))).run(blocks=1)
+    assert run.delivered == {"transmitter": [], "receiver": []}
+    assert run.aborts["transmitter"][0].reason == "high-qber"
 
 
 MIDDLE = MDI(

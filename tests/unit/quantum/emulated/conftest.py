@@ -8,6 +8,7 @@ from numpy.random import default_rng
 
 from qit4n.physics.decoy_bb84 import DecoyBB84
 from qit4n.physics.finite_key import Intensities
+from qit4n.physics.single_photons import SinglePhotonBB84, SinglePhotons
 from qit4n.quantum.emulated.receiver import EmulatedReceiver
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
@@ -49,7 +50,9 @@ def link():
             "dead_time_s": 0.0,
             "afterpulse_probability": 0.0,
         }
-        return DecoyBB84(**(values | changes))
+        values |= changes
+        made = SinglePhotonBB84 if isinstance(values["source"], SinglePhotons) else DecoyBB84
+        return made(**values)
 
     return make
 

@@ -8,6 +8,7 @@ from numpy.random import default_rng
 
 from qit4n.errors import ProtocolError
 from qit4n.physics.finite_key import Intensities
+from qit4n.physics.single_photons import SinglePhotons
 from qit4n.quantum.emulated.light import BASIS, BIT
 from qit4n.quantum.emulated.transmitter import EmulatedTransmitter
 
@@ -156,3 +157,21 @@ def test_a_source_that_leaves_no_slot_dark(transmitter):
     assert light.photon_array().tolist() == [255] * 10_000
     decoys = np.count_nonzero(laser.prepared(light.slot_array()).intensities)
     assert abs(decoys - 4000) < 4.5 * math.sqrt(2400)
+
+
+def test_single_photons_come_in_the_numbers_of_their_source(link):
+    """Behind no loss and behind 10 dB: one or two, as often as brightness and g2 say; g2 stays the same."""
+    for loss_db in (0.0, 10.0):
+        physics = link(
+            source=SinglePhotons(brightness=0.8, g2=0.3),
+            channel_loss_db=loss_db,
+            receiver_loss_db=0.0,
+            detector_efficiency=1.0,
+        )
+        pulses = 1_000_000
+        photons = EmulatedTransmitter(physics, default_rng(11)).emit(pulses).photon_array()
+        mean = 0.8 * physics.transmittance
+        chances = {1: mean - 0.3 * mean**2, 2: 0.3 * mean**2 / 2}
+        assert set(np.unique(photons)) == set(chances)
+        for number, chance in chances.items():
+            assert abs(np.count_nonzero(photons == number) - pulses * chance) < 4.5 * np.sqrt(pulses * chance)

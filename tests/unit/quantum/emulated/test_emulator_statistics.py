@@ -5,19 +5,33 @@ import math
 import pytest
 
 from qit4n.physics.decoy_bb84 import clicks, predict
-from qit4n.physics.finite_key import BasisCounts, Counts, Intensities, finite_key
+from qit4n.physics.finite_key import BasisCounts, Counts, Intensities
 from qit4n.physics.rates import binary_entropy
+from qit4n.physics.single_photons import SinglePhotons
 from qit4n.quantum.emulated.light import KEY_BASIS, TEST_BASIS
 
 SIGMAS = 4.5
 BRIGHT = Intensities(means=(1.8, 0.15), probabilities=(0.6, 0.4))
 TWO_DECOYS = Intensities(means=(0.5, 0.15, 0.01), probabilities=(0.6, 0.25, 0.15))
 
+DOT = SinglePhotons(brightness=0.6, g2=0.05)
+
 DETECTORS = {
     "ideal": {},
     "dark counts": {"dark_count_probability": 1e-3},
     "bright, many photons": {"channel_loss_db": 0.0, "detector_efficiency": 0.9, "source": BRIGHT},
     "two decoys": {"source": TWO_DECOYS, "dark_count_probability": 1e-4},
+    "single photons": {"source": DOT, "dark_count_probability": 1e-4},
+    "one photon or two, all detected": {
+        "source": SinglePhotons(brightness=0.9, g2=0.8),
+        "channel_loss_db": 0.0,
+        "receiver_loss_db": 0.0,
+        "detector_efficiency": 1.0,
+        "dark_count_probability": 1e-2,
+        "dead_time_s": 1e-7,
+        "afterpulse_probability": 0.1,
+        "trap_lifetime_s": 3e-7,
+    },
     "dead time": {"dead_time_s": 5e-7},
     "afterpulses": {"afterpulse_probability": 0.2},
     "afterpulses at once": {"afterpulse_probability": 0.2, "trap_lifetime_s": 0.0, "dead_time_s": 2e-7},
@@ -99,6 +113,7 @@ LINKS = {
         "misalignment": 0.005,
     },
     "two decoys": {"channel_loss_db": 6.0, "dark_count_probability": 1e-6, "source": TWO_DECOYS},
+    "single photons": {"channel_loss_db": 3.0, "dark_count_probability": 1e-6, "source": DOT},
     "without key": {"channel_loss_db": 40.0, "dark_count_probability": 5e-6},
 }
 
@@ -110,9 +125,10 @@ def _basis(run, basis, kinds):
 
 def _counted_key(run, physics, options):
     kinds = len(physics.intensities)
-    counts = Counts(key=_basis(run, KEY_BASIS, kinds), test=_basis(run, TEST_BASIS, kinds))
+    key, test = (_basis(run, basis, kinds) for basis in (KEY_BASIS, TEST_BASIS))
+    counts = Counts(key=key, test=test, pulses=run.pulses)
     leaked = 1.05 * counts.key.total * float(binary_entropy(counts.key.error_rate))
-    return finite_key(counts, physics.source, leaked_bits=leaked, **options).length_bits
+    return physics.key_length(counts, leaked_bits=leaked, **options).length_bits
 
 
 @pytest.mark.parametrize("name", LINKS)

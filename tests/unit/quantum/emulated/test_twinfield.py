@@ -12,9 +12,10 @@ from scipy.stats import poisson
 
 from qit4n.errors import ProtocolError
 from qit4n.physics.finite_key import Intensities
+from qit4n.physics.sendingornot import PHASES
 from qit4n.physics.twinfield import TwinField
 from qit4n.quantum.emulated.eavesdropper import GuessedPhase
-from qit4n.quantum.emulated.light import KIND_SHIFT, PHASES
+from qit4n.quantum.emulated.light import KIND_SHIFT
 from qit4n.quantum.emulated.twinfield import EmulatedPhases, EmulatedTwinMiddle, candidates_mean
 
 LINK = TwinField(
