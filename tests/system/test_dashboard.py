@@ -172,6 +172,10 @@ PAGES = {
 NAMELESS = """() => [...document.querySelectorAll("a, button, input, select, [role=img], [role=region]")]
     .filter(one => one.offsetParent && !(one.innerText || one.labels?.length || one.getAttribute("aria-label")))
     .map(one => one.outerHTML)"""
+LABELS_BESIDE_THEIR_BOX = """() => [...document.querySelectorAll("svg.terms g")].filter(one => {
+    const text = one.querySelector("text").getBBox(), box = one.querySelector("rect").getBBox();
+    return text.x < box.x || text.x + text.width > box.x + box.width;
+}).map(one => one.textContent)"""
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -192,7 +196,10 @@ def tapped(start_once):
 
 @pytest.mark.long
 def test_every_page_says_what_it_should(tapped, browse):
-    """Each page has its text, one heading of the first rank, and a name for all that can be used."""
+    """Each page has its text, one heading of the first rank, and a name for all that can be used.
+
+    Labels of the term graph stand in their boxes, and lead to what uses the term.
+    """
     seen = browse(tapped)
     seen.log_in()
     for path, text in PAGES.items():
@@ -200,6 +207,10 @@ def test_every_page_says_what_it_should(tapped, browse):
         seen.wait_for_text(text)
         assert seen.page.locator("h1").count() == 1, path
         assert seen.page.evaluate(NAMELESS) == [], path
+        assert seen.page.evaluate(LABELS_BESIDE_THEIR_BOX) == [], path
+    seen.open("/standards/terms")
+    seen.page.click("svg.terms text >> text=QKDN manager")
+    seen.wait_for_text("What QKDN manager needs, and what needs it")
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from qit4n.adapters.certificates import issue_all, revoke
+from qit4n.coordination.reading import load_for
 from qit4n.errors import NotReadyError, PeerUnreachableError, ProtocolError
 from qit4n.network.changes import Changes, changes, pinned
 from qit4n.network.file import load
@@ -32,6 +33,7 @@ def apply(
     directory = state_directory(state)
     before = network_of(directory)
     after = pinned(before, load(file))
+    load_for(after)
     found = changes(before, after)
     screen = Console(stderr=json_, highlight=False, soft_wrap=True)
     for line in (*found.lines(), *(f"  {one}" for one in found.consequences() if found)):

@@ -1,11 +1,15 @@
 """``qit check``: is this a network file, and what is wrong with it?"""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from qit4n.errors import NetworkFileError
+from qit4n.coordination.reading import load_for
+from qit4n.errors import NetworkFileError, StandardsDataError
+from qit4n.network import yamltext
+from qit4n.network.devices import located
 from qit4n.network.file import Examination, examine, read
 from qit4n.network.model import Link, Network, Switch
 from qit4n.network.resilience import SinglePoints, single_points
@@ -23,7 +27,7 @@ def check(
 ) -> None:
     """List all problems of a network file at once, or say what it describes and what its links will do."""
     text, name = read(file)
-    found = examine(text, name)
+    found = _with_tables(examine(text, name), text, name)
     if json_:
         print(msgspec.json.encode(_document(name, found)).decode())
         if found.problems:
@@ -36,6 +40,20 @@ def check(
         _describe(found.network)
         for warning in found.warnings:
             print(f"warning: {warning}")
+
+
+def _with_tables(found: Examination, text: str, name: str) -> Examination:
+    """With what is wrong about the folder of tables that the file names."""
+    if found.network is None or not found.network.standards:
+        return found
+    try:
+        load_for(located(found.network, Path(name).parent))
+    except StandardsDataError as error:
+        _, places = yamltext.read(text, name)
+        right = "mend them, or name another folder; without 'standards' the shipped ones are shown"
+        problem = places.problem(("standards",), str(error).removeprefix("standards: "), right)
+        return Examination(network=None, problems=(problem,))
+    return found
 
 
 def _document(name: str, found: Examination) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from qit4n.coordination.tables import Statement
 
 def consensus(
     file: Annotated[
-        Path | None, typer.Argument(help="statements of a meeting (CSV); those of the folder if absent")
+        Path | None, typer.Argument(help="statements of a meeting (CSV or YAML); those of the folder if absent")
     ] = None,
     folder: Folder = None,
     json_: Json = False,

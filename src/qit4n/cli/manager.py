@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qit4n.coordination.reading import load_for
 from qit4n.node.manager import ManagerProcess
 from qit4n.node.processes import log_to_standard_error, network_of, run_until_stopped, state_directory
 
@@ -22,8 +23,11 @@ def manager(
     """Run the QKDN manager: alarms, history, reports, the dashboard."""
     log_to_standard_error()
     directory = state_directory(state)
+    network = network_of(directory)
+    if not supervised:  # qit up has looked; a manager that starts anew watches alarms, whatever became of the tables
+        load_for(network)
     os.nice(NICENESS)
-    run_until_stopped(ManagerProcess(network_of(directory), directory, pages).run(), supervised=supervised)
+    run_until_stopped(ManagerProcess(network, directory, pages).run(), supervised=supervised)
 
 
 def pages() -> "Mount":

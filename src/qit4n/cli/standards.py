@@ -174,9 +174,7 @@ def roadmap_(
 ) -> None:
     """Documents by year, then what is in hand with the clock of its approval."""
     desk = load(folder)
-    if topic:
-        desk.topic(topic)
-    found = timeline(desk, topic)
+    found = timeline(desk, desk.topic(topic).id if topic else "")
     if json_:
         tell({year: [{"item": item, "clock": clock_of(item)} for item in items] for year, items in found.items()})
         return
@@ -264,7 +262,8 @@ def document(
 def why(topic: str, folder: Folder = None, json_: Json = False) -> None:
     """Why a topic is on the table: what the record says of it, and who has taken it up since."""
     desk = load(folder)
-    title = desk.topic(topic).label
+    asked = desk.topic(topic)
+    topic, title = asked.id, asked.label
     cells = [cell for cell in desk.cells if cell.topic == topic]
     today = [entry for entry in matrix.entries(desk) if entry.topic == topic]
     still = [gap.aspect for gap in matrix.gaps(desk) if gap.topic == topic]
@@ -286,17 +285,17 @@ def why(topic: str, folder: Folder = None, json_: Json = False) -> None:
 @app.command("export")
 def export_(
     folder: Annotated[Path, typer.Argument(help="where to write; made if absent")],
-    format_: Annotated[str, typer.Option("--format", help="csv, json, skos, markdown or html")] = "csv",
+    format_: Annotated[str, typer.Option("--format", help="csv, yaml, json, skos, markdown or html")] = "csv",
     own: Annotated[Path | None, typer.Option("--folder", "--from", help="tables of your own")] = None,
     source: Source = None,
 ) -> None:
-    """Write the tables: CSV to edit and load again with --folder, or another form to read."""
+    """Write the tables: CSV or YAML to edit and load again with --folder, or another form to read."""
     made = export.files(load(own), format_, checkout(source))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = [folder / name for name in made if (folder / name).exists()]
+        there = next((one for one in map(folder.joinpath, export.taken(made)) if one.exists()), None)
         if there:
-            raise StandardsDataError(f"{there[0]} is there already; name a new folder")
+            raise StandardsDataError(f"{there} is there already; name a new folder")
         for name, text in made.items():
             with (folder / name).open("x", encoding="utf-8") as file:
                 file.write(text)

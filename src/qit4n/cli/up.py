@@ -16,6 +16,7 @@ from rich.text import Text
 
 from qit4n.adapters.accounts import PASSWORDS, make_accounts
 from qit4n.adapters.certificates import issue_all
+from qit4n.coordination.reading import load_for
 from qit4n.errors import NetworkFileError, StoreError
 from qit4n.network.file import examine, load
 from qit4n.network.generate import to_yaml
@@ -45,6 +46,7 @@ def up(
 ) -> None:
     """Start all processes of a network, restart what dies, stop all on Ctrl-C."""
     described = _changed(load(network), base_port, eavesdrop or [])
+    load_for(described)
     directory = state or state_root() / described.name
     run_until_stopped(_up(described, directory.resolve(), replicas=replicas, postgres=postgres, json_=json_))
 

@@ -7,53 +7,54 @@ from qit4n.coordination.tables import Body, Desk, Statement, Topic
 from qit4n.coordination.terms import names_of
 from qit4n.errors import StandardsDataError
 
-Lines = Mapping[str, int]
+Places = Mapping[str, str]
+"""Where the row of an id stands, as ``terms.csv:12``."""
+
 WITHOUT_BODY = ("literature", "record")  # sources of a term that are no body
 SHOWN = 12
 
 
-def check(desk: Desk, lines: Mapping[str, Lines]) -> None:
+def check(desk: Desk, places: Mapping[str, Places]) -> None:
     """Raises StandardsDataError with file and line for the first thing that does not fit."""
     topics, bodies = {one.id for one in desk.topics}, {one.id for one in desk.bodies}
-    _check_tree("topics.csv", desk.topics, lines["topics"], "topic")
-    _check_tree("bodies.csv", desk.bodies, lines["bodies"], "body")
+    _check_tree(desk.topics, places["topics"], "topic")
+    _check_tree(desk.bodies, places["bodies"], "body")
     for item in desk.work_items:
-        place = f"work_items.csv:{lines['work_items'][item.id]}"
+        place = places["work_items"][item.id]
         _known(place, item.topics, topics, "topic")
         _known(place, (item.body,), bodies, "body")
         _check_process(place, item.process, item.step, has_date=item.since is not None)
-    accepted: dict[tuple[str, str], int] = {}
+    accepted: dict[tuple[str, str], str] = {}
     for overlap in desk.overlaps:
-        line = lines["overlaps"][overlap.id]
-        _known(f"overlaps.csv:{line}", (overlap.topic,), topics, "topic")
-        if (overlap.topic, overlap.aspect) in accepted:
-            first = accepted[overlap.topic, overlap.aspect]
+        place = places["overlaps"][overlap.id]
+        _known(place, (overlap.topic,), topics, "topic")
+        first = accepted.setdefault((overlap.topic, overlap.aspect), place)
+        if first != place:
             raise StandardsDataError(
-                f"overlaps.csv:{line}: {overlap.topic} {overlap.aspect} is accepted in line {first} already; keep one"
+                f"{place}: {overlap.topic} {overlap.aspect} is accepted at {first} already; keep one"
             )
-        accepted[overlap.topic, overlap.aspect] = line
     for cell in desk.cells:
-        place = f"cells.csv:{lines['cells'][cell.id]}"
+        place = places["cells"][cell.id]
         _known(place, (cell.topic,), topics, "topic")
         _known(place, (cell.body,), bodies, "body")
     named = {name.casefold() for term in desk.terms for name in (term.id, term.label, *names_of(term.label))}
     for term in desk.terms:
-        place = f"terms.csv:{lines['terms'][term.id]}"
+        place = places["terms"][term.id]
         _known(place, (term.body,), bodies | set(WITHOUT_BODY), "body")
         if term.same_as and term.same_as.casefold() not in named:
             raise StandardsDataError(
                 f"{place}: same_as {term.same_as}: the glossary has no such term; name the label or id of a row, "
                 "or put a word without a row of its own into deprecated"
             )
-    check_statements("statements.csv", desk.statements, {one.id for one in desk.options}, lines["statements"])
+    check_statements(desk.statements, {one.id for one in desk.options}, places["statements"])
 
 
-def check_statements(file: str, statements: Iterable[Statement], options: set[str], lines: Lines) -> None:
+def check_statements(statements: Iterable[Statement], options: set[str], places: Places) -> None:
     """Raises StandardsDataError for an option or another version that is not there."""
     said = {one.id: one for one in statements}
     for one in said.values():
-        place = f"{file}:{lines[one.id]}"
-        _known(place, (one.option,), options, "option", "options.csv lists them")
+        place = places[one.id]
+        _known(place, (one.option,), options, "option", "the table options lists them")
         if one.version_of:
             _known(place, (one.version_of,), set(said), "statement")
             if one.version_of == one.id or said[one.version_of].version_of:
@@ -62,12 +63,12 @@ def check_statements(file: str, statements: Iterable[Statement], options: set[st
                 )
 
 
-def _check_tree(file: str, rows: Iterable[Topic | Body], lines: Lines, what: str) -> None:
+def _check_tree(rows: Iterable[Topic | Body], places: Places, what: str) -> None:
     parents = {one.id: one.parent for one in rows}
     for start in parents:
         way = [start]
         while parents[way[-1]]:
-            place = f"{file}:{lines[way[-1]]}"
+            place = places[way[-1]]
             above = parents[way[-1]]
             _known(place, (above,), set(parents), what)
             if above in way:

@@ -75,12 +75,12 @@ def processes() -> tuple[Process, ...]:
 
 
 def process(name: str) -> Process:
-    """The process of a name.
+    """The process of a name, whatever its case.
 
     Raises:
         StandardsDataError: there is none.
     """
-    found = next((one for one in processes() if one.id == name), None)
+    found = next((one for one in processes() if one.id.casefold() == name.casefold()), None)
     if found is None:
         raise StandardsDataError(f"there is no process {name}; known: {', '.join(one.id for one in processes())}")
     return found
@@ -88,10 +88,12 @@ def process(name: str) -> Process:
 
 def clock(name: str, step: str = "", since: date | None = None) -> Clock:
     """The clock of a process from a step on, its first one that runs if none is named."""
-    steps = process(name).steps
+    known = process(name)
+    steps = known.steps
     names = [one.name for one in steps]
+    step = next((one for one in names if one.casefold() == step.casefold()), step)
     if step and step not in names:
-        raise StandardsDataError(f"{name} has no step {step}; steps: {', '.join(names)}")
+        raise StandardsDataError(f"{known.id} has no step {step}; steps: {', '.join(names)}")
     reached = names.index(step) if step else 0
     first = reached  # what follows the last step whose length nothing fixes
     for number in range(reached, len(steps) - 1):
@@ -102,7 +104,7 @@ def clock(name: str, step: str = "", since: date | None = None) -> Clock:
     quiet = sum(one.days or 0 for one in left if not one.is_optional)
     runs = since is not None and first == reached
     return Clock(
-        process=name,
+        process=known.id,
         step=names[reached],
         since=since,
         after="" if first == reached and since else names[first],

@@ -1,9 +1,9 @@
-"""The desk as files: CSV to edit and load again, or another form to read."""
+"""The desk as files: CSV or YAML to edit and load again, or another form to read."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from qit4n.coordination import formats, matrix, pages, reading, trace
+from qit4n.coordination import formats, matrix, pages, sheets, trace
 from qit4n.coordination.clocks import clock_of, told
 from qit4n.coordination.consensus import options
 from qit4n.coordination.roadmap import timeline
@@ -24,6 +24,13 @@ def files(desk: Desk, form: str, source: Path) -> dict[str, str]:
     return MAKERS[form](desk, source)
 
 
+def taken(made: Iterable[str]) -> Iterator[str]:
+    """Names that must be free for files of these names: a table stands in a folder once, as CSV or as YAML."""
+    for name in made:
+        stem, _, suffix = name.rpartition(".")
+        yield from (stem + one for one in sheets.SUFFIXES) if f".{suffix}" in sheets.SUFFIXES else (name,)
+
+
 def documents(items: Iterable[WorkItem]) -> str:
     """Names of documents."""
     return ", ".join(item.document for item in items if item.status != "none")
@@ -40,7 +47,11 @@ def lines(found: Iterable[int]) -> str:
 
 
 def _csv(desk: Desk, _: Path) -> dict[str, str]:
-    return {f"{name}.csv": reading.to_csv(getattr(desk, name), kind) for name, kind in TABLES.items()}
+    return {f"{name}.csv": sheets.to_csv(getattr(desk, name), kind) for name, kind in TABLES.items()}
+
+
+def _yaml(desk: Desk, _: Path) -> dict[str, str]:
+    return {f"{name}.yaml": sheets.to_yaml(getattr(desk, name)) for name in TABLES}
 
 
 def _json(desk: Desk, _: Path) -> dict[str, str]:
@@ -98,4 +109,11 @@ def _sources(items: Iterable[WorkItem]) -> str:
     return "; ".join(f"{item.document} ({item.confidence}: {item.source})" for item in items)
 
 
-MAKERS: dict[str, Maker] = {"csv": _csv, "json": _json, "skos": _skos, "markdown": _markdown, "html": _html}
+MAKERS: dict[str, Maker] = {
+    "csv": _csv,
+    "yaml": _yaml,
+    "json": _json,
+    "skos": _skos,
+    "markdown": _markdown,
+    "html": _html,
+}

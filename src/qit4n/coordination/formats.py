@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -40,7 +41,7 @@ def to_skos(desk: Desk) -> str:
 def _concept(term: Term, same: Term | None, related: list[Term]) -> dict[str, Any]:
     first, *others = names_of(term.label)
     found: dict[str, Any] = {
-        "@id": BASE + term.id,
+        "@id": _address(term),
         "@type": "skos:Concept",
         "skos:inScheme": {"@id": f"{BASE}scheme"},
         "skos:prefLabel": _text(first),
@@ -55,10 +56,15 @@ def _concept(term: Term, same: Term | None, related: list[Term]) -> dict[str, An
     if term.note:
         found["skos:editorialNote"] = _text(term.note)
     if same is not None:
-        found["skos:exactMatch"] = {"@id": BASE + same.id}
+        found["skos:exactMatch"] = {"@id": _address(same)}
     if related:
-        found["skos:related"] = [{"@id": BASE + one.id} for one in related]
+        found["skos:related"] = [{"@id": _address(one)} for one in related]
     return found
+
+
+def _address(term: Term) -> str:
+    """Of a term; an id may have letters that stand in no address."""
+    return BASE + quote(term.id, safe="")
 
 
 def _text(value: str) -> dict[str, str]:
@@ -66,6 +72,9 @@ def _text(value: str) -> dict[str, str]:
 
 
 def to_markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table."""
+    """A table; a cell stands in one line."""
     lines = [head, tuple("---" for _ in head), *rows]
-    return "".join("| " + " | ".join(re.sub(r"([|\\])", r"\\\1", cell) for cell in line) + " |\n" for line in lines)
+    return "".join(
+        "| " + " | ".join(re.sub(r"([|\\])", r"\\\1", " ".join(cell.split())) for cell in line) + " |\n"
+        for line in lines
+    )

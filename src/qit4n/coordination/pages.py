@@ -16,6 +16,7 @@ from qit4n.coordination.positionpages import (
 )
 from qit4n.coordination.standardpages import changes_table, gaps_table, heat_map, overlaps_table, roadmap_table
 from qit4n.coordination.tables import Desk
+from qit4n.coordination.termgraph import GRAPH, term_graph
 from qit4n.coordination.termpages import circles, deprecated_table, words_table
 from qit4n.coordination.terms import conflicts
 from qit4n.coordination.tracepages import trace_tables
@@ -37,11 +38,16 @@ th{font-weight:600;background:#f1f4f8}td,th,span,small{print-color-adjust:exact;
 details{margin:.1rem 0}summary{cursor:pointer}pre{font-size:12px;white-space:pre-wrap;margin:.3rem 0 .6rem}
 .traces td{min-width:14rem}.sources{font-size:13px}
 svg text{font:11px system-ui,sans-serif;fill:#1d2433}svg.circles{max-width:100%;height:auto}small{color:#566074}
+.scroll{overflow-x:auto}svg.terms{max-width:100%;height:auto}svg.all{min-width:1100px}.terms text{font-size:12px}
+.terms rect{fill:#fff;stroke:#7a8496}.terms .clash rect{stroke:#a34d00;stroke-width:1.5;stroke-dasharray:2 2}
+.terms .count{fill:#566074}.terms .edge{fill:none;stroke:#7a8496;opacity:.7}.terms marker path{fill:#7a8496}
 @media (prefers-color-scheme:dark){
 body{background:#14181f;color:#dfe5ee}th{background:#222936}td,th,.trust{border-color:#3b4454}
-a{color:#8fb7ee}svg text{fill:#dfe5ee}small{color:#9aa5b5}.last{outline-color:#fff}}
+a{color:#8fb7ee}svg text{fill:#dfe5ee}.terms rect{fill:#14181f}
+.terms .clash rect{stroke:#f0a060}.terms .count{fill:#9aa5b5}small{color:#9aa5b5}.last{outline-color:#fff}}
 @page{size:A4 landscape;margin:12mm}
-@media print{body{margin:0;max-width:none;font-size:10px}nav{display:none}h2,h3{break-after:avoid}tr{break-inside:avoid}
+@media print{body{margin:0;max-width:none;font-size:10px}nav{display:none}
+.scroll{overflow:visible}svg.all{min-width:0}h2,h3{break-after:avoid}tr{break-inside:avoid}
 td,th{padding:.15rem .3rem}pre{display:none}}
 """
 
@@ -52,6 +58,7 @@ def page(desk: Desk, root: Path | None = None) -> str:
     found = conflicts(desk)
     words = (
         f"{words_table(found)}<h3>Words that our own text avoids</h3>{deprecated_table(desk)}"
+        f'<h3>What a definition needs</h3><p>{GRAPH}</p><div class="scroll">{term_graph(desk)}</div>'
         f"<h3>Definitions that lead in a circle</h3>{circles(found)}"
     )
     positions = (

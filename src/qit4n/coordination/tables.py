@@ -1,4 +1,4 @@
-"""The tables of the desk: one kind of row each, and all of them together.
+"""The tables of the desk: one kind of row each, and all of them together. A table may be YAML as well.
 
 =================  ====================================================================
 ``bodies.csv``     who writes standards, and the body that a group belongs to
@@ -150,12 +150,13 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[Statement, ...]
 
     def topic(self, topic_id: str) -> Topic:
-        """The topic of an id.
+        """The topic of an id or label, whatever its case.
 
         Raises:
             StandardsDataError: there is none.
         """
-        found = next((one for one in self.topics if one.id == topic_id), None)
+        wanted = topic_id.casefold()
+        found = next((one for one in self.topics if wanted in (one.id.casefold(), one.label.casefold())), None)
         if found is None:
             raise StandardsDataError(
                 f"there is no topic {topic_id}; topics: {', '.join(one.id for one in self.topics)}"

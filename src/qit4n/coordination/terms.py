@@ -5,6 +5,7 @@ that is used in a definition and defined nowhere, definitions that lead in a cir
 same is judged by the words they share (Jaccard index of the content words); a person's verdict stands in ``same_as``.
 """
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,7 @@ class Conflict:
     text: str
 
 
+@functools.cache
 def names_of(label: str) -> tuple[str, ...]:
     """The words that a label defines: ``key manager (KM)`` defines ``key manager`` and ``KM``."""
     if label.endswith(
@@ -77,10 +79,12 @@ def likeness(one: str, other: str) -> float:
     return len(first & second) / len(first | second) if first | second else 0.0
 
 
-def _content(text: str) -> set[str]:
-    return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.casefold()) if word not in STOP}
+@functools.cache
+def _content(text: str) -> frozenset[str]:
+    return frozenset(word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.casefold()) if word not in STOP)
 
 
+@functools.lru_cache(maxsize=4)
 def conflicts(desk: Desk) -> tuple[Conflict, ...]:
     """All clashes of words."""
     return (

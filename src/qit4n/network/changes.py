@@ -89,7 +89,7 @@ def changes(before: Network, after: Network) -> Changes:
             for name in before.policies.__struct_fields__
             if getattr(before.policies, name) != getattr(after.policies, name)
         ),
-        texts=tuple(name for name in ("title", "notes") if getattr(before, name) != getattr(after, name)),
+        texts=tuple(name for name in ("title", "notes", "standards") if getattr(before, name) != getattr(after, name)),
     )
 
 

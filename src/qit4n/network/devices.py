@@ -15,7 +15,10 @@ END = "{kme: ..., sae: ..., cert: ..., key: ..., ca: ...}"
 
 
 def located(network: Network, directory: Path) -> Network:
-    """The network with the files of devices and neighbours as absolute paths; relative ones start at ``directory``."""
+    """The network with files of devices and neighbours, and the folder of tables, as absolute paths.
+
+    Relative ones start at ``directory``.
+    """
 
     def end(one: DeviceEnd) -> DeviceEnd:
         return structs.replace(
@@ -27,7 +30,8 @@ def located(network: Network, directory: Path) -> Network:
         for name, device in network.devices.items()
     }
     neighbours = {name: structs.replace(one, ca=_at(directory, one.ca)) for name, one in network.neighbours.items()}
-    return structs.replace(network, devices=devices, neighbours=neighbours)
+    standards = _at(directory, network.standards) if network.standards else None
+    return structs.replace(network, devices=devices, neighbours=neighbours, standards=standards)
 
 
 def _at(directory: Path, file: str) -> str:

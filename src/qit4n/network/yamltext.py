@@ -64,6 +64,10 @@ class Places:
         line, column = _line_and_column(self._marks.get(known))
         return Problem(file=self.name, line=line, column=column, path=path_text(at), what=what, right=right)
 
+    def line_of(self, at: At) -> int:
+        """The line of a value, from 1; of what it stands in, if it does not stand in the text itself."""
+        return self.problem(at, "", "").line
+
     def add(self, at: At, what: str, right: str) -> None:
         """Note a problem of the YAML itself."""
         self.problems.append(self.problem(at, what, right))
@@ -80,10 +84,11 @@ def path_text(at: At) -> str:
     return text
 
 
-def read(text: str, name: str) -> tuple[Any, Places]:
+def read(text: str, name: str, hint: str = HINT) -> tuple[Any, Places]:
     """The data of a YAML text and their places; ``places.problems`` says what is wrong.
 
     The data are None if the text is no YAML at all; a single value that cannot be read is None in its place.
+    ``hint`` says what would be right in the place of what is no YAML.
     """
     places = Places(name)
     try:
@@ -91,21 +96,21 @@ def read(text: str, name: str) -> tuple[Any, Places]:
     except yaml.MarkedYAMLError as error:
         line, column = _line_and_column(error.problem_mark or error.context_mark)
         what = " ".join(part for part in (error.context, error.problem) if part)
-        places.problems = [_not_yaml(name, line, column, what)]
+        places.problems = [_not_yaml(name, line, column, what, hint)]
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
         what = f"the character U+{error.character:04X} is not allowed"
-        places.problems = [_not_yaml(name, line, column, what)]
+        places.problems = [_not_yaml(name, line, column, what, hint)]
     except yaml.YAMLError as error:
-        places.problems = [_not_yaml(name, 1, 1, str(error))]
+        places.problems = [_not_yaml(name, 1, 1, str(error), hint)]
     except RecursionError:
-        places.problems = [_not_yaml(name, 1, 1, "it is nested too deeply")]
+        places.problems = [_not_yaml(name, 1, 1, "it is nested too deeply", hint)]
     return None, places
 
 
-def _not_yaml(name: str, line: int, column: int, what: str) -> Problem:
-    return Problem(file=name, line=line, column=column, path="", what=f"not YAML: {what}", right=HINT)
+def _not_yaml(name: str, line: int, column: int, what: str, right: str) -> Problem:
+    return Problem(file=name, line=line, column=column, path="", what=f"not YAML: {what}", right=right)
 
 
 def _line_and_column(mark: yaml.Mark | None) -> tuple[int, int]:

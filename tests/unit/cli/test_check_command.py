@@ -7,7 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from qit4n.cli.check import check
-from qit4n.errors import NetworkFileError, UnknownNetworkError
+from qit4n.cli.up import up
+from qit4n.coordination import export, reading
+from qit4n.errors import NetworkFileError, StandardsDataError, UnknownNetworkError
 from qit4n.network.file import examples
 
 app = typer.Typer()
@@ -110,3 +112,35 @@ def test_an_unknown_name_is_refused():
     """Neither file nor example: exit code 4 and the nearest name."""
     with pytest.raises(UnknownNetworkError, match="did you mean metro"):
         run("metr")
+
+
+def test_a_damaged_folder_of_tables_is_a_problem_of_the_file(tmp_path):
+    """Found from the network file, with its line, and with file and line of the table; a good one is no problem."""
+    path, tables = tmp_path / "net.yaml", tmp_path / "tables"
+    path.write_text(examples()["secoqc"] + "\nstandards: tables\n")
+    for name, text in export.files(reading.load(), "csv", tmp_path).items():
+        tables.mkdir(exist_ok=True)
+        (tables / name).write_text(text)
+    assert run(str(path))[1] == 0
+    with (tables / "topics.csv").open("a") as out:
+        out.write("new,nowhere,x\n")
+    with pytest.raises(NetworkFileError) as caught:
+        run(str(path))
+    told = str(caught.value)
+    line = len(path.read_text().splitlines())
+    assert f"net.yaml:{line}:1: standards: the tables in {tables} are damaged: topics.csv:" in told
+    assert "there is no topic nowhere" in told
+    document = json.loads(run(str(path), "--json")[0])
+    assert not document["ok"]
+    assert document["problems"][0]["path"] == "standards"
+
+
+def test_a_network_with_damaged_tables_does_not_start(tmp_path):
+    """``qit up`` says what is wrong before any process runs."""
+    path = tmp_path / "net.yaml"
+    path.write_text(examples()["secoqc"] + "\nstandards: none\n")
+    with pytest.raises(
+        StandardsDataError, match=f"standards: the tables in {tmp_path}/none are damaged: .* is no folder"
+    ):
+        up(str(path), state=tmp_path / "state")
+    assert not (tmp_path / "state").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qit4n.cli.main import run
+from qit4n.coordination.reading import load
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,9 @@ def _a_pipe(monkeypatch):
             "standards clock AAP consent --since 2022-07-15",
             "approved 2022-08-12 at the earliest, 2022-09-02 with review",
         ),
+        ("standards clock tap Determination --since 2026-12-01", "approved 2027-03-01 at the earliest, 2027-03-29"),
+        ("standards roadmap QIN", "IG.19"),
+        ("standards why 'Quantum Repeaters'", "RFC 9340"),
         ("standards document Y.3803", "Key management"),
         ("standards document P1913", "clock: IEEE: draft"),
         ("standards trace 014 6.4", "test_014_6_4_a_batch_with_one_wrong_id_consumes_nothing"),
@@ -123,7 +127,7 @@ def is_inside(letters, text):
         ("standards trace 014 no-such-title", "014 has no clause no-such-title"),
         ("standards diff --folder {tmp}/none", "is no folder; qit standards export"),
         ("standards trace 014 77.7", "names 014 77.7"),
-        ("standards export {tmp} --format word", "one of csv, json, skos"),
+        ("standards export {tmp} --format word", "one of csv, yaml, json, skos"),
         ("terms lookup phlogiston", "no term phlogiston"),
         ("consensus {tmp}/none.csv", "is missing"),
     ],
@@ -136,7 +140,7 @@ def test_a_question_beside_the_tables_is_an_error_with_advice(capsys, tmp_path, 
     assert told in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "skos", "markdown", "html"])
+@pytest.mark.parametrize("kind", ["csv", "yaml", "json", "skos", "markdown", "html"])
 def test_what_is_exported_is_never_written_over(capsys, tmp_path, kind):
     """The files are there; a second time is refused and nothing is changed."""
     run_quietly(f"standards export {tmp_path}/out --format {kind}")
@@ -146,6 +150,49 @@ def test_what_is_exported_is_never_written_over(capsys, tmp_path, kind):
         run(f"standards export {tmp_path}/out --format {kind}".split())
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
     assert "is there already" in capsys.readouterr().err
+
+
+def test_a_table_is_not_exported_beside_itself_in_another_form(capsys, tmp_path):
+    """CSV into a folder of YAML would make two files of each table, which no command reads."""
+    run_quietly(f"standards export {tmp_path}/out --format yaml")
+    with pytest.raises(SystemExit):
+        run(f"standards export {tmp_path}/out --format csv".split())
+    assert "topics.yaml is there already" in capsys.readouterr().err
+    run_quietly(f"standards export {tmp_path}/out --format json")
+
+
+NASTY = """
+- id: T 9/é#
+  label: nasty <term> (NT)
+  definition: |
+    uses key | and <script>alert(1)</script>
+    on two lines
+  body: ETSI
+  document: doc "x" & y
+  confidence: low
+"""
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph")  # of rdflib itself
+def test_whatever_stands_in_a_table_is_whole_in_every_form(capsys, tmp_path):
+    """SKOS is read by rdflib, if it is there: a concept for each term; a row of Markdown is a line; HTML is escaped."""
+    run_quietly(f"standards export {tmp_path}/own --format yaml")
+    with (tmp_path / "own" / "terms.yaml").open("a") as out:
+        out.write(NASTY)
+    for kind in ("csv", "skos", "markdown", "html"):
+        run_quietly(f"standards export {tmp_path}/{kind} --folder {tmp_path}/own --format {kind}")
+    own = load(tmp_path / "own")
+    assert load(tmp_path / "csv") == own
+    (row,) = [line for line in (tmp_path / "markdown" / "terms.md").read_text().splitlines() if "nasty" in line]
+    assert "key \\| and <script>alert(1)</script> on two lines | doc" in row
+    assert "<script" not in (tmp_path / "html" / "desk.html").read_text()
+    rdflib = pytest.importorskip("rdflib")
+    graph = rdflib.Graph().parse(tmp_path / "skos" / "terms.jsonld", format="json-ld")
+    concepts = set(graph.subjects(rdflib.RDF.type, rdflib.SKOS.Concept))
+    assert len(concepts) == len(own.terms)
+    assert all(len(list(graph.objects(one, rdflib.SKOS.prefLabel))) == 1 for one in concepts)
+    assert set(graph.objects(None, rdflib.SKOS.related)) <= concepts
+    graph.serialize(format="turtle")
 
 
 def test_two_clicks_lead_from_a_cell_to_code_and_a_test(capsys, tmp_path):

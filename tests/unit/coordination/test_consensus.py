@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from qit4n.coordination.consensus import bridges, changes, disputes, options, preferences
-from qit4n.coordination.reading import load, read_statements, to_csv
+from qit4n.coordination.reading import load, read_statements
+from qit4n.coordination.sheets import to_csv
 from qit4n.coordination.tables import Statement as Said
 from qit4n.errors import StandardsDataError
 

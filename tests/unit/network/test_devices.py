@@ -80,7 +80,8 @@ def test_relative_paths_start_at_the_network_file(tmp_path, monkeypatch):
     """Absolute ones stay, ``~`` is the home directory; what is written into a state directory is absolute."""
     monkeypatch.setenv("HOME", "/home/somebody")
     file = tmp_path / "small.yaml"
-    file.write_text(GOOD)
+    file.write_text(f"{GOOD}\nstandards: tables\n")
+    assert load(str(file)).standards == str(tmp_path / "tables")
     ends = load(str(file)).devices["box"].ends
     assert (ends["a"].cert, ends["a"].ca) == (str(tmp_path / "a/cert.pem"), "/ca.pem")
     assert (ends["b"].key, Path(ends["b"].ca).resolve()) == ("/home/somebody/key.pem", tmp_path.parent / "ca.pem")
