@@ -78,13 +78,8 @@ class Module(Part, frozen=True, kw_only=True):
     second_decoy_probability: Annotated[
         float, Meta(gt=0, lt=1, description="share of the weaker decoys, of protocols with two")
     ] = 0.1
-    brightness: Annotated[
-        float,
-        Meta(gt=0, le=1, description="mean photons per pulse of single-photon-bb84, as it leaves the transmitter"),
-    ] = 0.1
-    g2: Annotated[
-        float, Meta(ge=0, le=1, description="g2(0) of single-photon-bb84: its pulses of two photons, over a laser's")
-    ] = 0.02
+    brightness: Annotated[float, Meta(gt=0, le=1, description="mean photons per pulse of single-photon-bb84")] = 0.1
+    g2: Annotated[float, Meta(ge=0, le=1, description="g2(0) of the source of single-photon-bb84")] = 0.02
     key_intensity: Annotated[
         float, Meta(gt=0, le=2, description="mean photons of the phase-coded pulses of twin-field, in the key basis")
     ] = 0.03
