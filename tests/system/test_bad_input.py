@@ -1,6 +1,8 @@
 """What goes wrong at the command line: a sentence a person can act on, and a distinct exit code."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 from msgspec.structs import replace
@@ -42,6 +44,46 @@ def test_a_bad_file_is_refused_with_every_problem(command, tmp_path):
     for verb in ("check", "up"):
         refused(command(verb, file), 3, "bad.yaml:4:", "'medium' is missing", "'module' is missing")
     refused(command("up", "two-data-centres", "--eavesdrop", "nolink=1"), 3, "no link nolink")
+
+
+@pytest.mark.parametrize("port", [-1, 0, 80, 65_001, 99_999])
+def test_ports_that_cannot_be_are_refused_before_anything_is_written(command, tmp_path, port):
+    """As ``base_port`` of a file would be; the state directory is left alone."""
+    state = tmp_path / "state"
+    done = command("up", "two-data-centres", "--base-port", port, "--state", state)
+    refused(done, 3, f"--base-port {port}", "at least 1024, at most 65000")
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("share", ["nan", "-0.1", "7", "much"])
+def test_shares_that_cannot_be_are_refused(command, share):
+    """An attack on more than all pulses is none that was meant."""
+    refused(command("up", "two-data-centres", "--eavesdrop", f"east-west={share}"), 3, "a number from 0 to 1")
+
+
+def test_a_state_directory_that_cannot_be_is_named(command, tmp_path):
+    """A file stands there, or the place takes no directories."""
+    file = tmp_path / "file"
+    file.touch()
+    for state in (file, "/proc/nothing"):
+        refused(command("up", "two-data-centres", "--state", state), 7, f"state directory {state}", "--state")
+
+
+def test_output_that_cannot_be_written_is_said(state):
+    """To a full disk; with standard output closed nothing is said at all."""
+    for arguments in (["example"], ["status", "--state", str(state)]):
+        line = [sys.executable, "-m", "qit4n.cli.main", *arguments]
+        with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
+            done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        assert done.returncode in {1, 10}
+        closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *line], capture_output=True, text=True, check=False)
+        assert "Traceback" not in closed.stderr
+
+
+def test_the_version_is_said(command):
+    """For who reports a fault."""
+    assert command("--version").stdout.startswith("qit4n ")
 
 
 def test_a_port_in_use_is_named(command, tmp_path):

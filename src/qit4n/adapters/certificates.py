@@ -162,6 +162,12 @@ def _authority(network: Network, directory: Path) -> tuple[Made, x509.Certificat
         write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
         return Made(certificate_file, "made", certificate.not_valid_after_utc), certificate, key
     certificate, key = read_certificate(certificate_file), _read_key(key_file)
+    if certificate.subject != _authority_name(network):
+        whose = certificate.subject.rfc4514_string().removeprefix("CN=qit4n ")
+        raise CertificateError(
+            f"{certificate_file} is the authority of network {whose}, not of {network.name}: "
+            "a state directory is of one network; give another one with --state"
+        )
     if certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
         raise CertificateError(
             f"{certificate_file} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; stop the network, move "
@@ -172,9 +178,13 @@ def _authority(network: Network, directory: Path) -> tuple[Made, x509.Certificat
     return Made(certificate_file, "kept", certificate.not_valid_after_utc), certificate, key
 
 
+def _authority_name(network: Network) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"qit4n {network.name}"[:64])])
+
+
 def _authority_certificate(network: Network, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"qit4n {network.name}"[:64])])
+    name = _authority_name(network)
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from qit4n.adapters.credentials import Credentials
+from qit4n.adapters.tls import Identity
 from qit4n.errors import AddressInUseError, CertificateError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SAFETY = (
     (b"referrer-policy", b"no-referrer"),
 )
 BACKLOG = 128
+REQUEST_S = 15.0  # within which a request has to come in
 
 
 @contextlib.contextmanager
@@ -35,7 +37,10 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         made = socket.create_server((host, port), backlog=BACKLOG, family=_family(host))
     except OSError as error:
-        raise AddressInUseError(f"the manager cannot listen at {host}:{port}: {error.strerror or error}") from error
+        raise AddressInUseError(
+            f"the manager cannot listen at {host}:{port}: {error.strerror or error}; another network may be running "
+            "there: stop it, or change base_port in the network file"
+        ) from error
     with made:
         made.setblocking(False)
         yield made
@@ -63,20 +68,6 @@ async def serve(listener: socket.socket, credentials: Credentials, make: Callabl
     await first_connection(listener)
     await asyncio.to_thread(import_module, "uvicorn.protocols.http.httptools_impl")
     import uvicorn  # noqa: PLC0415 - see above
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415
-
-    class Identified(HttpToolsProtocol):
-        """Says who is at the other end."""
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            identity = None
-            if transport.get_extra_info("ssl_object").getpeercert():
-                try:
-                    identity = credentials.admit(transport)
-                except CertificateError:
-                    transport.abort()
-            self.app_state = {**self.app_state, "identity": identity}
 
     class Server(uvicorn.Server):
         """Leaves the signals to the process."""
@@ -87,7 +78,7 @@ async def serve(listener: socket.socket, credentials: Credentials, make: Callabl
 
     config = uvicorn.Config(
         _safe(make()),
-        http=Identified,
+        http=_protocol(credentials),
         ws="websockets-sansio",
         lifespan="off",
         log_config=None,
@@ -98,6 +89,58 @@ async def serve(listener: socket.socket, credentials: Credentials, make: Callabl
     config.load()
     config.ssl = credentials.visitors
     await Server(config).serve([listener])
+
+
+def _identity(credentials: Credentials, transport: asyncio.Transport) -> Identity | None:
+    """Who shows a certificate, if anybody does; the connection is over if that is not believed."""
+    if transport.get_extra_info("ssl_object").getpeercert():
+        try:
+            return credentials.admit(transport)
+        except CertificateError:
+            transport.abort()
+    return None
+
+
+def _protocol(credentials: Credentials) -> "type[asyncio.Protocol]":
+    """The server's end of a connection."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415 - see above
+
+    class Identified(HttpToolsProtocol):
+        """Says who is at the other end, and does not wait for ever for what it asks."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._late: asyncio.TimerHandle | None = None
+            self._wait()
+            identity = _identity(credentials, transport)
+            self.app_state = {**self.app_state, "identity": identity}
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._wait()
+
+        def on_message_complete(self) -> None:
+            self._stop_waiting()
+            super().on_message_complete()
+
+        def handle_websocket_upgrade(self) -> None:
+            self._stop_waiting()
+            super().handle_websocket_upgrade()
+
+        def _wait(self) -> None:
+            self._stop_waiting()
+            self._late = self.loop.call_later(REQUEST_S, self.transport.abort)
+
+        def _stop_waiting(self) -> None:
+            if self._late is not None:
+                self._late.cancel()
+                self._late = None
+
+    return Identified
 
 
 def _safe(application: "ASGIApp") -> "ASGIApp":

@@ -1,4 +1,4 @@
-"""The one process of a machine that has the files and addresses of a site: it holds a locked file with its number.
+"""The one process of a machine that has a site, or runs a network: it holds a locked file with its number.
 
 The system lets go of the lock when the process has ended, however it ended. A process that is stopped keeps it.
 """
@@ -24,7 +24,7 @@ class OwnerFile:
         try:
             self._handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
-            raise StoreError(f"{path}: cannot open the store's lock: {error.strerror}") from error
+            raise StoreError(f"{path}: cannot be opened as a lock: {error.strerror}") from error
 
     def take(self) -> bool:
         """Whether this process has it now."""

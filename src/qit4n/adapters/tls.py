@@ -1,8 +1,10 @@
 """TLS contexts from the files of a holder, and who is at the other end of a connection."""
 
 import datetime
+import logging
 import math
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,10 @@ from qit4n.adapters.certificates import read_certificate
 from qit4n.adapters.revocation import FILE_NAME
 from qit4n.errors import CertificateError
 
+log = logging.getLogger(__name__)
+
 URI_PARTS = 5
+TOLD_S = 1.0  # at most one refused handshake is told in this time: strangers do not fill a log
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,34 @@ class Identity:
     def __str__(self) -> str:
         """For errors."""
         return f"{self.role} {self.id} of network {self.network}" if self.network else f"{self.role} {self.id}"
+
+
+class Told(ssl.SSLObject):
+    """The server's end of a handshake: the log says why one was refused, which the client often cannot see."""
+
+    told_at = -math.inf
+    untold = 0
+
+    def do_handshake(self) -> None:
+        """Of ssl.SSLObject."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            _tell_refused(error)
+            raise
+
+
+def _tell_refused(error: ssl.SSLError) -> None:
+    now = time.monotonic()
+    if now < Told.told_at + TOLD_S:
+        Told.untold += 1
+        return
+    more = f" (and {Told.untold} more since the last line)" if Told.untold else ""
+    Told.told_at, Told.untold = now, 0
+    reason = getattr(error, "verify_message", "") or (error.reason or str(error)).lower().replace("_", " ")
+    log.warning("a connection is refused in its TLS handshake: %s%s", reason, more)
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
@@ -57,6 +90,8 @@ def client_context(directory: Path) -> ssl.SSLContext:
 
 def _context(protocol: int, directory: Path, least: ssl.TLSVersion) -> ssl.SSLContext:
     context = context_of(protocol, directory / "cert.pem", directory / "key.pem", directory / "ca.pem", least)
+    if protocol == ssl.PROTOCOL_TLS_SERVER:
+        context.sslobject_class = Told
     _check_revocation(context, directory / FILE_NAME)
     return context
 

@@ -9,16 +9,16 @@ import msgspec
 import typer
 from msgspec.structs import replace
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from qit4n.adapters.accounts import changing_accounts, forget_first_password, read_accounts
 from qit4n.adapters.system import system_entropy
+from qit4n.cli.tabletext import screen
 from qit4n.errors import AccessDeniedError
 from qit4n.management.access import Account, Role, account, named
 from qit4n.node.processes import state_directory
 
-app = typer.Typer(help="Accounts of the manager: who may see, who may act.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Accounts of the manager: who may see, who may act.", no_args_is_help=True)
 
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]
 Name = Annotated[str, typer.Argument(help="of the account")]
@@ -36,7 +36,7 @@ def list_(
     table = Table("account", "role", box=SIMPLE_HEAD, pad_edge=False)
     for name, one in sorted(accounts.items()):
         table.add_row(name, one.role)
-    Console().print(table)
+    screen().print(table)
 
 
 @app.command()

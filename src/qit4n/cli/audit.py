@@ -10,18 +10,20 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from qit4n.adapters.accesstrail import access_trail, events_of
 from qit4n.adapters.sealedstore import Trail
 from qit4n.adapters.stores import open_trail
+from qit4n.cli.tabletext import plain, screen
 from qit4n.errors import AuditError, UnknownNetworkError
 from qit4n.keys.audit import AuditEvent
 from qit4n.keys.audit import verify as verify_rows
 from qit4n.node.processes import network_of, state_directory
 
-app = typer.Typer(help="The audit trails of the sites' key managers and of the manager.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="The audit trails of the sites' key managers and of the manager.", no_args_is_help=True
+)
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]
 
 
@@ -79,8 +81,8 @@ def access(
         return
     table = _table("time (UTC)", "step", "name", "address", "session")
     for event in found:
-        table.add_row(_time(event.at), event.step, event.name, event.source, event.session)
-    Console().print(table)
+        table.add_row(_time(event.at), event.step, plain(event.name), event.source, event.session)
+    screen().print(table)
 
 
 @app.command()
@@ -106,13 +108,13 @@ def show(
         table.add_row(
             _time(event.at), event.step, event.subject, f"{event.bits:,}", " ".join(event.parties), event.note
         )
-    Console().print(table)
+    screen().print(table)
 
 
 def _table(*names: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in names:
-        table.add_column(name, no_wrap=name != "note", justify="right" if name == "bits" else "left")
+        table.add_column(name, overflow="fold", justify="right" if name == "bits" else "left")
     return table
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from qit4n.cli.tabletext import screen
 from qit4n.network.elements import Port, functional_elements, ports
 from qit4n.network.file import load
 
@@ -27,9 +27,9 @@ def elements(
         return
     title = f"Functional elements of {network.name}"
     rows = ((one.process, one.name, one.layer.removesuffix(" layer"), ", ".join(one.points)) for one in found)
-    Console().print(_table(title, ("process", "element", "layer", "reference points"), rows))
+    screen().print(_table(title, ("process", "element", "layer", "reference points"), rows))
     lines = ((one.process, f"{one.host}:{one.number}", one.interface, _crossing(one)) for one in open_ports)
-    Console().print(_table("Ports, and what crosses them", ("process", "address", "interface", "from whom"), lines))
+    screen().print(_table("Ports, and what crosses them", ("process", "address", "interface", "from whom"), lines))
 
 
 def _crossing(port: Port) -> str:

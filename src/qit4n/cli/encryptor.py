@@ -17,7 +17,7 @@ from qit4n.service.encryptors import Encryptor
 from qit4n.service.encryptors.strongswan import PPK_BITS, StrongSwan, Tunnel
 from qit4n.service.encryptors.wireguard import KEY_BYTES, WireGuard
 
-app = typer.Typer(help="Agents that put keys into encryptors.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Agents that put keys into encryptors.", no_args_is_help=True)
 
 With = Annotated[str, typer.Option("--with", help="SAE ID of the application at the other end")]
 Carrier = Annotated[str, typer.Option(help="host:port where the end with the greater SAE ID listens; the same at both")]

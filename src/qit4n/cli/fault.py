@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from qit4n.cli.status import alarm_text
-from qit4n.errors import NetworkFileError, PeerUnreachableError
+from qit4n.errors import NetworkFileError, PeerUnreachableError, UnknownNetworkError
 from qit4n.management.correlation import stranded
 from qit4n.management.failures import FAILED
 from qit4n.network.ducts import cut_with, named
@@ -19,7 +19,9 @@ from qit4n.node.processes import network_of, state_directory
 from qit4n.node.questions import ask, ask_status
 from qit4n.refpoints import mc
 
-app = typer.Typer(help="Emulated cuts of fibres and ducts on the running network.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Emulated cuts of fibres and ducts on the running network.", no_args_is_help=True
+)
 
 Element = Annotated[str, typer.Argument(help="link, or duct: all links in it")]
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]
@@ -37,7 +39,7 @@ def _change(element: str, state: Path | None, *, cut: bool) -> tuple[Network, Pa
         known = f"its links: {', '.join(link.id for link in network.links)}"
         if network.ducts:
             known += f"; its ducts: {', '.join(network.ducts)}"
-        raise NetworkFileError(f"network {network.name} has no link or duct {element}; {known}")
+        raise UnknownNetworkError(f"network {network.name} has no link or duct {element}; {known}")
     for link in links:
         if network.device_of(network.link(link)) is not None:
             raise NetworkFileError(

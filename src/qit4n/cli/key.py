@@ -8,10 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 
 from qit4n.cli import stream
+from qit4n.cli.tabletext import screen
 from qit4n.errors import KeyRequestError, QitError, UnknownNetworkError
 from qit4n.node.processes import network_of, state_directory
 from qit4n.node.questions import ask
@@ -19,7 +20,9 @@ from qit4n.refpoints import kq1, mc
 from qit4n.service.client import KMEClient
 from qit4n.service.sharedkey import SharedKey
 
-app = typer.Typer(help="Get keys over ETSI GS QKD 014, and see what is claimed of them.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Get keys over ETSI GS QKD 014, and see what is claimed of them.", no_args_is_help=True
+)
 
 app.add_typer(stream.app, name="stream")
 
@@ -142,9 +145,9 @@ def account(
     elif found.account is None or found.account.last is None:
         print(f"link {link} ({' - '.join(found.ends)}) has made no key yet")
     elif isinstance(found.account.last, kq1.DeviceAccount):
-        Console().print(device_table(found.link, found.account, found.account.last))
+        screen().print(device_table(found.link, found.account, found.account.last))
     else:
-        Console().print(account_tables(found.link, found.account, found.account.last))
+        screen().print(account_tables(found.link, found.account, found.account.last))
 
 
 def device_table(link: str, total: kq1.LinkAccount, last: kq1.DeviceAccount) -> Table:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from qit4n.cli.linkchart import Array, Series, draw
-from qit4n.errors import UnknownNetworkError
+from qit4n.cli.tabletext import screen
+from qit4n.errors import NetworkFileError, UnknownNetworkError
 from qit4n.network.explain import nearest
 from qit4n.network.file import load
 from qit4n.network.model import Link, Medium, Network
@@ -42,6 +43,9 @@ File = Annotated[str, typer.Argument(help="network file, or the name of an examp
 LinkId = Annotated[str, typer.Argument(help="link of the network")]
 
 
+PICTURES = (".png", ".svg")
+
+
 @app.command()
 def plot(
     protocols: Annotated[
@@ -63,6 +67,8 @@ def plot(
 
     Asymptotic, or with --pulses for blocks of so many of them, where that is drawn: secret to 1e-9, correct to 1e-15.
     """
+    if out is not None and out.suffix not in PICTURES:
+        raise NetworkFileError(f"--out {out}: its name ends in {' or '.join(PICTURES)}")
     device = _known(detector, detectors(), "detector")
     gate_s = min(gate_s, 1.0 / clock_hz)
     setup = Setup.of(device, gate_s, misalignment=misalignment, brightness=brightness, g2=g2)
@@ -230,7 +236,7 @@ def _budget(network: Network, link: Link, items: list[Item], strays: list[Stray]
     table.add_column("by")
     for item in items:
         table.add_row(item.name, f"{item.loss_db:.2f}", item.source)
-    Console().print(table)
+    screen().print(table)
     for stray in strays:
         if stray.photons_per_s:
             print(f"  {stray.name}: {stray.photons_per_s:.3g} photons/s at the receiver ({stray.source})")
@@ -280,7 +286,7 @@ def place(
             rate_text(one.secret_rate_bps),
             f"{one.reach_km:.0f} km" if one.reach_km else "-",
         )
-    Console().print(table)
+    screen().print(table)
 
 
 def _shown(ranked: list[Place]) -> list[Place]:

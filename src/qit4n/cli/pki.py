@@ -10,8 +10,9 @@ from typer.core import TyperGroup
 from qit4n.adapters.accounts import make_accounts
 from qit4n.adapters.certificates import issue_all
 from qit4n.adapters.certificates import revoke as revoke_certificate
+from qit4n.errors import NotReadyError
 from qit4n.network.file import load
-from qit4n.node.processes import state_directory, state_root
+from qit4n.node.processes import is_running, state_directory, state_root
 
 
 class FileFirst(TyperGroup):
@@ -47,6 +48,8 @@ def pki(
     """Make the certificates, store keys and pre-shared keys that are missing; renew what expires within 30 days."""
     network = load(file)
     directory = (state or state_root() / network.name).resolve()
+    if renew_psk and is_running(directory):
+        raise NotReadyError(f"a network runs with state {directory}: stop it first, then renew a pre-shared key")
     made = issue_all(network, directory, renew_psk or (), renew or ())
     make_accounts(directory)
     if json_:

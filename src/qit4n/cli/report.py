@@ -11,7 +11,6 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from qit4n.adapters.accesstrail import access_trail
@@ -20,6 +19,7 @@ from qit4n.adapters.historystore import HISTORY, read_history
 from qit4n.adapters.managerclient import ask_manager
 from qit4n.adapters.revocation import FILE_NAME, RevocationList
 from qit4n.adapters.stores import open_trail
+from qit4n.cli.tabletext import screen
 from qit4n.errors import AuditError, UnknownNetworkError
 from qit4n.keys.audit import verify
 from qit4n.management.anomalies import LinkReport, replay
@@ -31,7 +31,9 @@ from qit4n.node.questions import ask, ask_status
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text, span_text
 
-app = typer.Typer(help="Performance, accounting, security and anomalies of the network.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Performance, accounting, security and anomalies of the network.", no_args_is_help=True
+)
 
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]
 JSON = Annotated[bool, typer.Option("--json", help="one JSON document")]
@@ -43,7 +45,7 @@ def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         table.add_column(name, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    screen().print(table)
 
 
 def _percent(ratio: float | None) -> str:

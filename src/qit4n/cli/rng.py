@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from qit4n.adapters.qrng import READ_BYTES, claim_of, opened
 from qit4n.adapters.system import system_entropy
 from qit4n.cli.key import CA, JSON, KME, Cert, Key, State, where
 from qit4n.cli.status import entropy_table, status_now
+from qit4n.cli.tabletext import screen
 from qit4n.errors import EntropyError
 from qit4n.network.qrng import QRNG
 from qit4n.quantum.qrng.assessment import ENOUGH_SAMPLES, Assessment, assess
@@ -23,7 +23,9 @@ from qit4n.quantum.qrng.sources import EMULATED
 from qit4n.quantum.qrng.tap import Counts, Tap, seed_bytes
 from qit4n.service.client import KMEClient
 
-app = typer.Typer(help="Sources of randomness: assess samples, extract from a device.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Sources of randomness: assess samples, extract from a device.", no_args_is_help=True
+)
 
 Model = Literal["vacuum-fluctuations", "photon-arrival", "beam-splitter"]
 Emulate = Annotated[Model | None, typer.Option(help="an emulated source instead of a device")]
@@ -108,7 +110,7 @@ def _print(found: Assessment, name: str, model: float | None) -> None:
             "-" if bits is None else f"{bits:.6f}",
             "-" if bits is None else f"{bits * found.sample_bits:.6f}",
         )
-    Console().print(table)
+    screen().print(table)
     print(f"min-entropy: {found.min_entropy:.6f} bits per sample of {found.sample_bits}, by {found.lowest.name}")
     if model is not None:
         print(f"by the model of the source: {model:.6f}")
@@ -161,7 +163,7 @@ def report(state: State = None, json_: JSON = False) -> None:
     if json_:
         print(msgspec.json.encode({site.site: site.entropy for site in found.sites}).decode())
     else:
-        Console().print(entropy_table(found))
+        screen().print(entropy_table(found))
 
 
 @app.command()

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qit4n.cli.tabletext import screen
 from qit4n.errors import NetworkFileError
 from qit4n.physics.channels.orbits import (
     Orbit,
@@ -69,9 +70,12 @@ def _sky(altitude_km: float, hour: float, divergence_urad: float, clock_hz: floa
 def _station(text: str) -> tuple[str, Station]:
     try:
         name, latitude, longitude = text.split(":")
-        return name, Station(latitude_deg=float(latitude), longitude_deg=float(longitude))
-    except ValueError as error:
-        raise NetworkFileError(f"{text} is no station; write NAME:LATITUDE:LONGITUDE, as {XINGLONG}") from error
+        found = Station(latitude_deg=float(latitude), longitude_deg=float(longitude))
+    except ValueError:
+        found = None
+    if found is None or not (abs(found.latitude_deg) <= 90 and abs(found.longitude_deg) <= 180):  # noqa: PLR2004
+        raise NetworkFileError(f"{text} is no station; write NAME:LATITUDE:LONGITUDE in degrees, as {XINGLONG}")
+    return name, found
 
 
 @app.command(name="pass")
@@ -130,7 +134,7 @@ def _show_pass(sky: Sky, one: Pass, name: str) -> None:
             f"{moment.loss_db:.1f}",
             f"{moment.fading.index:.3f}" if moment.fading else "-",
         )
-    Console().print(table)
+    screen().print(table)
     print("fading: variance of the normalised power, by pointing and turbulence (Hufnagel-Valley 5/7)")
 
 

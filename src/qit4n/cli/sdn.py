@@ -17,7 +17,9 @@ from qit4n.interfaces.restconf import DATA, STREAM
 from qit4n.network.model import Network
 from qit4n.node.processes import network_of, state_directory
 
-app = typer.Typer(help="ETSI GS QKD 015 at every site (RESTCONF), and 018 of the network.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="ETSI GS QKD 015 at every site (RESTCONF), and 018 of the network.", no_args_is_help=True
+)
 
 SiteName = Annotated[str, typer.Argument(help="id of a site")]
 TIMEOUT_S = 10.0

@@ -17,7 +17,7 @@ from qit4n.coordination.roadmap import timeline
 from qit4n.coordination.tables import Desk, WorkItem
 from qit4n.errors import StandardsDataError
 
-app = typer.Typer(help="The coordination desk: documents, gaps, overlaps.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="The coordination desk: documents, gaps, overlaps.", no_args_is_help=True)
 app.command("trace")(standardstrace.trace_)
 
 

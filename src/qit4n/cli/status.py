@@ -2,12 +2,10 @@
 
 import asyncio
 import itertools
-import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import msgspec
 import typer
@@ -17,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from qit4n.cli.tabletext import PIPE_COLUMNS, screen
 from qit4n.management.correlation import pool_name
 from qit4n.network.ducts import named
 from qit4n.node.processes import network_of, state_directory
@@ -24,7 +23,6 @@ from qit4n.node.questions import ask_status
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text, span_text
 
-PIPE_COLUMNS = 1_000  # nothing is cut off or wrapped for a program
 LEFT = frozenset({"link", "state", "from - to", "paths, or backup"})
 COLOURS = {"running": "green", "resting": "cyan", "starting": "yellow", "no-key": "red", "down": "red"}
 
@@ -44,18 +42,19 @@ def status(
         print(msgspec.json.encode(status_now(state)).decode())
         return
     console = screen()
-    if not watch:
+    if watch and console.is_terminal:
+        _keep_up_to_date(state, console)
+    console.print(tables(status_now(state), console))
+    while watch:  # for a program: one after the other
+        time.sleep(1)
         console.print(tables(status_now(state), console))
-        return
+
+
+def _keep_up_to_date(state: Path | None, console: Console) -> NoReturn:
     with Live(tables(status_now(state), console), console=console, refresh_per_second=4, screen=True) as live:
         while True:
             time.sleep(1)
             live.update(tables(status_now(state), console))
-
-
-def screen() -> Console:
-    """As wide as the terminal; for a pipe as wide as it takes, so that grep finds a row in one line."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS)
 
 
 def status_now(state: Path | None) -> mc.NetworkStatus:
@@ -92,7 +91,7 @@ def alarm_text(alarm: mc.Alarm) -> Text:
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")
     return table
 
 

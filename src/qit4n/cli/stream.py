@@ -12,7 +12,11 @@ from qit4n.errors import UnknownNetworkError
 from qit4n.node.processes import network_of, state_directory
 from qit4n.service.streams import PEER_NOT_CONNECTED, QoS, StreamClient
 
-app = typer.Typer(help="Key streams over ETSI GS QKD 004: equal chunks at two applications.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="Key streams over ETSI GS QKD 004: equal chunks at two applications.",
+    no_args_is_help=True,
+)
 
 As = Annotated[str, typer.Option("--as", help="id of the asking application")]
 State = Annotated[Path | None, typer.Option(help="state directory of the network")]

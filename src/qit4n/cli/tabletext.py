@@ -9,11 +9,27 @@ from typing import Any
 
 import msgspec
 import typer
+from rich.console import Console
 
 COLOURS = {"done": "green", "closed": "green", "ongoing": "yellow", "under way": "yellow", "open": "red"}
 WHOLE = 22  # columns that the first one, a name, keeps for itself
 LEAST = 8  # columns that each has at least
 GAP = "  "
+PIPE_COLUMNS = 1_000  # nothing is cut off or wrapped for a program
+
+
+def screen() -> Console:
+    """As wide as the terminal; for a pipe as wide as it takes, so that grep finds a row in one line.
+
+    What names and errors say is text: brackets in them mean nothing.
+    """
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
+    return Console(width=width, markup=False, emoji=False)
+
+
+def plain(text: str) -> str:
+    """What a stranger said, for a terminal: without control characters, which could move the cursor or hide lines."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def show(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

@@ -11,7 +11,7 @@ from qit4n.coordination import terms, usage
 from qit4n.coordination.reading import load
 from qit4n.errors import StandardsDataError
 
-app = typer.Typer(help="The words of the field.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="The words of the field.", no_args_is_help=True)
 
 
 @app.command()

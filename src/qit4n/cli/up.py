@@ -1,23 +1,27 @@
 """``qit up``: run a whole network on this machine, until Ctrl-C."""
 
 import asyncio
+import contextlib
+import math
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from qit4n.adapters.accounts import PASSWORDS, make_accounts
 from qit4n.adapters.certificates import issue_all
 from qit4n.coordination.reading import load_for
-from qit4n.errors import NetworkFileError
-from qit4n.network.file import load
+from qit4n.errors import NetworkFileError, StoreError
+from qit4n.network.file import examine, load
+from qit4n.network.generate import to_yaml
 from qit4n.network.model import Eavesdropper, Network
-from qit4n.node.processes import claim, run_until_stopped, state_root, write_network
+from qit4n.node.processes import claimed, run_until_stopped, state_root, write_network
 from qit4n.node.supervisor import Supervisor
 from qit4n.refpoints import mc
 from qit4n.units import bits_text, rate_text
@@ -50,6 +54,9 @@ def up(
 def _changed(network: Network, base_port: int | None, eavesdrop: list[str]) -> Network:
     if base_port is not None:
         network = msgspec.structs.replace(network, base_port=base_port)
+        problems = examine(to_yaml(network), "--base-port").problems
+        if problems:
+            raise NetworkFileError("\n".join(f"--base-port {base_port}: {one.what}; {one.right}" for one in problems))
     emulated = {one.id for one in network.links if network.device_of(one) is None}
     for attack in eavesdrop:
         link, _, share = attack.partition("=")
@@ -57,10 +64,7 @@ def _changed(network: Network, base_port: int | None, eavesdrop: list[str]) -> N
             raise NetworkFileError(f"--eavesdrop {attack}: no link {link} in network {network.name}")
         if link not in emulated:
             raise NetworkFileError(f"--eavesdrop {attack}: behind link {link} is a device, which is no emulation")
-        try:
-            eavesdropper = Eavesdropper(intercept_fraction=min(max(float(share or "1"), 0.0), 1.0))
-        except ValueError as error:
-            raise NetworkFileError(f"--eavesdrop {attack}: the share must be a number, such as 0.25") from error
+        eavesdropper = Eavesdropper(intercept_fraction=_share(attack, share))
         links = tuple(
             msgspec.structs.replace(one, eavesdropper=eavesdropper) if one.id == link else one for one in network.links
         )
@@ -68,31 +72,62 @@ def _changed(network: Network, base_port: int | None, eavesdrop: list[str]) -> N
     return network
 
 
+def _share(attack: str, share: str) -> float:
+    try:
+        found = float(share or "1")
+    except ValueError:
+        found = math.nan
+    if not 0.0 <= found <= 1.0:
+        raise NetworkFileError(f"--eavesdrop {attack}: the share must be a number from 0 to 1, such as 0.25")
+    return found
+
+
 def prepare(network: Network, state: Path) -> None:
     """Make the state directory: the network file that runs there, certificates, pre-shared keys."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    claim(state)
-    write_network(network, state)
-    issue_all(network, state)
+    issue_all(network, state)  # first: it finds out whether the directory is another network's
     make_accounts(state)
+    write_network(network, state)
+
+
+@contextlib.contextmanager
+def _prepared(network: Network, state: Path) -> Iterator[None]:
+    """The state directory is this process's own inside the block, and holds what the network needs."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(state, error) from error
+    with claimed(state):
+        try:
+            prepare(network, state)
+        except OSError as error:
+            raise _unwritable(state, error) from error
+        yield
+
+
+def _unwritable(state: Path, error: OSError) -> StoreError:
+    where = f" ({error.filename})" if error.filename and error.filename != str(state) else ""
+    return StoreError(
+        f"the state directory {state} cannot be written: {error.strerror or error}{where}; "
+        "make room or give it to this user, or name another one with --state"
+    )
 
 
 async def _up(network: Network, state: Path, *, replicas: int, postgres: str | None, json_: bool) -> None:
-    screen = Console(stderr=True, soft_wrap=True, highlight=False)
-    prepare(network, state)
-    told: Callable[[str], None] = lambda text: screen.print(f"  {text}")  # noqa: E731
-    supervisor = Supervisor(network, state, told, replicas=replicas, postgres=postgres)
-    screen.print(
-        f"network [bold]{network.name}[/]: {len(network.sites)} sites, {len(network.links)} links; state {state}"
-    )
-    async with supervisor.running():
-        with screen.status("starting the processes") as line:
-            report = await supervisor.until_ready(lambda status: line.update(progress(status)))
-        if json_:
-            print(ready_line(network, state), flush=True)
-        else:
-            _show_ready(screen, network, state, report)
-        await asyncio.Event().wait()
+    screen = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    with _prepared(network, state):
+        supervisor = Supervisor(
+            network, state, lambda text: screen.print(f"  {text}"), replicas=replicas, postgres=postgres
+        )
+        screen.print(f"network {network.name}: {len(network.sites)} sites, {len(network.links)} links; state {state}")
+        async with supervisor.running():
+            with screen.status("starting the processes") as line:
+                report = await supervisor.until_ready(lambda status: line.update(Text(progress(status))))
+            if json_:
+                print(ready_line(network, state), flush=True)
+            else:
+                _show_ready(screen, network, state, report)
+            await asyncio.Event().wait()
 
 
 def progress(status: mc.NetworkStatus) -> str:
@@ -175,7 +210,7 @@ def _show_ready(screen: Console, network: Network, state: Path, report: mc.Netwo
     screen.print(f"{state / PASSWORDS / 'operator'}\n")
     if network.demands:
         screen.print("Get a key at one site, and the same key by its id at the other:\n")
-        screen.print(two_requests(network, state), markup=False)
+        screen.print(two_requests(network, state))
 
 
 def two_requests(network: Network, state: Path) -> str:

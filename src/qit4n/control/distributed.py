@@ -20,18 +20,26 @@ class SiteControl:
     def __init__(self, network: Network, site: str, predictions: Mapping[str, Prediction]) -> None:
         """Know the file only."""
         self.site = site
+        self._newest: dict[str, tuple[float, int]] = {}
+        self._heard: dict[str, tuple[ck.SiteReport, float]] = {}
+        self._number = 0
+        self.adopt(network, predictions)
+
+    def adopt(self, network: Network, predictions: Mapping[str, Prediction]) -> None:
+        """Decide by a changed network file from now on, knowing what was heard before."""
         self._controller = Controller(network, predictions)
         self._sites = frozenset(one.id for one in network.sites)
         self._neighbours = tuple(
-            dict.fromkeys(end for link in network.links_of(site) for end in link.ends if end != site)
+            dict.fromkeys(end for link in network.links_of(self.site) for end in link.ends if end != self.site)
         )
-        self._newest: dict[str, tuple[float, int]] = {}
-        self._number = 0
+        self._heard = {site: heard for site, heard in self._heard.items() if site in self._sites}
+        for report, at in self._heard.values():
+            self._controller.receive(report, at)
 
     def tell(self, report: ck.SiteReport, now: float) -> Sent:
         """The site's own news, for its neighbours."""
         self._number += 1
-        self._controller.receive(report, now)
+        self._hear(report, now)
         own = cx.LinkState(report=report, number=self._number)
         self._newest[self.site] = (report.started_at, self._number)
         return [(neighbour, own) for neighbour in self._neighbours]
@@ -43,9 +51,13 @@ class SiteControl:
         if site == self.site or site not in self._sites or place <= self._newest.get(site, (float("-inf"), 0)):
             return []
         self._newest[site] = place
-        self._controller.receive(message.report, now)
+        self._hear(message.report, now)
         return [(neighbour, message) for neighbour in self._neighbours if neighbour not in {peer, site}]
 
     def table(self, now: float) -> ck.RelayTable | None:
         """What this site is to do, once it has told its own news."""
         return self._controller.tables(now).get(self.site)
+
+    def _hear(self, report: ck.SiteReport, now: float) -> None:
+        self._heard[report.site] = report, now
+        self._controller.receive(report, now)

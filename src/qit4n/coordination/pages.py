@@ -38,8 +38,9 @@ th{font-weight:600;background:#f1f4f8}td,th,span,small{print-color-adjust:exact;
 details{margin:.1rem 0}summary{cursor:pointer}pre{font-size:12px;white-space:pre-wrap;margin:.3rem 0 .6rem}
 .traces td{min-width:14rem}.sources{font-size:13px}
 svg text{font:11px system-ui,sans-serif;fill:#1d2433}svg.circles{max-width:100%;height:auto}small{color:#566074}
-.scroll{overflow-x:auto}svg.terms{max-width:100%;height:auto}svg.all{min-width:1100px}.terms text{font-size:12px}
-.terms rect{fill:#fff;stroke:#7a8496}.terms .clash rect{stroke:#a34d00;stroke-width:1.5;stroke-dasharray:2 2}
+section,.scroll{overflow-x:auto}svg.terms{max-width:100%;height:auto}svg.all{min-width:1100px}
+.terms text{font-size:12px}.terms rect{fill:#fff;stroke:#7a8496}
+.terms .clash rect{stroke:#a34d00;stroke-width:1.5;stroke-dasharray:2 2}
 .terms .count{fill:#566074}.terms .edge{fill:none;stroke:#7a8496;opacity:.7}.terms marker path{fill:#7a8496}
 @media (prefers-color-scheme:dark){
 body{background:#14181f;color:#dfe5ee}th{background:#222936}td,th,.trust{border-color:#3b4454}
@@ -47,7 +48,7 @@ a{color:#8fb7ee}svg text{fill:#dfe5ee}.terms rect{fill:#14181f}
 .terms .clash rect{stroke:#f0a060}.terms .count{fill:#9aa5b5}small{color:#9aa5b5}.last{outline-color:#fff}}
 @page{size:A4 landscape;margin:12mm}
 @media print{body{margin:0;max-width:none;font-size:10px}nav{display:none}
-.scroll{overflow:visible}svg.all{min-width:0}h2,h3{break-after:avoid}tr{break-inside:avoid}
+section,.scroll{overflow:visible}svg.all{min-width:0}svg{break-inside:avoid}h2,h3{break-after:avoid}tr{break-inside:avoid}
 td,th{padding:.15rem .3rem}pre{display:none}}
 """
 

@@ -15,7 +15,7 @@ from qit4n.coordination.terms import by_name, conflicts, names_of, uses
 
 GRAPH = (
     "An arrow leads from a term to each term that its definition uses; the number says how many definitions use it. "
-    "Dotted: the sources mean different things by it. A term that is looked up is shown with all terms that use it."
+    "Dotted: the sources mean different things by it."
 )
 PADDING, HEIGHT, COUNT = 7.0, 21.0, 20.0  # around a label, of it, of the number behind it, in pixels
 LETTERS = {**dict.fromkeys("fijlrt -()/.", 4.8), **dict.fromkeys("mwMW", 11.7)}  # widths in 12 pixels of a wide font

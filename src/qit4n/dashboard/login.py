@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, quote
 
 from fastapi import FastAPI
 from markupsafe import Markup
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from qit4n.dashboard.frame import FOR_OPERATORS, SESSION, session_of
@@ -14,7 +14,8 @@ from qit4n.dashboard.styles import head
 from qit4n.errors import AccessDeniedError
 from qit4n.node.managerpages import Manager, log_out, open_session
 
-OPEN = ("/login", "/logout", "/_nicegui")  # the last: libraries from the packages' files, and the pages' own socket
+OPEN = frozenset({"/login", "/logout"})
+OWN = frozenset({"none", "same-origin"})  # what browsers say of requests that no other site has them make
 MOST_FORM_BYTES = 4096
 HEADERS = {
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'none'; "
@@ -27,18 +28,12 @@ def guard(application: FastAPI, manager: Manager) -> None:
 
     @application.middleware("http")
     async def check(request: Request, following: Callable[[Request], Awaitable[Response]]) -> Response:
-        path = request.url.path
-        if not path.startswith(OPEN):
-            try:
-                role = manager.access.role_in_session(session_of(request))
-            except AccessDeniedError:
-                request.session.pop(SESSION, None)
-                return RedirectResponse(f"/login?to={quote(_with_query(request))}", 303)
-            if role != "operator" and path in FOR_OPERATORS:
-                return PlainTextResponse(f"this takes the role operator; yours is {role}\n", 403)
+        refused = _refused(manager, request)
+        if refused is not None:
+            return refused
         answer = await following(request)
         answer.headers.update(HEADERS)
-        if not path.startswith("/_nicegui"):
+        if not request.url.path.startswith("/_nicegui"):
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer
 
@@ -48,20 +43,37 @@ def guard(application: FastAPI, manager: Manager) -> None:
 
     @application.post("/login")
     async def log_in(request: Request) -> Response:
-        given = await _fields(request)
-        name, to = given.get("name", ""), given.get("to", "/")
+        given: dict[str, str] = {}
         try:
-            session = await open_session(manager, request, name, given.get("password", ""))
+            given = await _fields(request)
+            session = await open_session(manager, request, given.get("name", ""), given.get("password", ""))
         except AccessDeniedError as error:
-            return _form(manager, to, str(error), status=401)
+            return _form(manager, given.get("to", "/"), str(error), status=401)
         request.session[SESSION] = asdict(session)
-        return RedirectResponse(_own(to), 303)
+        return RedirectResponse(_own(given.get("to", "/")), 303)
 
     @application.post("/logout")
     async def leave(request: Request) -> Response:
         await log_out(manager, request, session_of(request))
         request.session.pop(SESSION, None)
         return RedirectResponse("/login", 303)
+
+
+def _refused(manager: Manager, request: Request) -> Response | None:
+    """What is told to who may not come in; None to who may."""
+    if request.method not in {"GET", "HEAD"} and request.headers.get("sec-fetch-site", "none") not in OWN:
+        return PlainTextResponse("a page of another site, or of another port, may not act here\n", 403)
+    path = request.url.path
+    if path in OPEN:
+        return None
+    try:
+        role = manager.access.role_in_session(session_of(request))
+    except AccessDeniedError:
+        request.session.pop(SESSION, None)
+        return RedirectResponse(f"/login?to={quote(_with_query(request))}", 303)
+    if role != "operator" and path in FOR_OPERATORS:
+        return PlainTextResponse(f"this takes the role operator; yours is {role}\n", 403)
+    return None
 
 
 def _with_query(request: Request) -> str:
@@ -74,11 +86,15 @@ def _own(to: str) -> str:
 
 
 async def _fields(request: Request) -> dict[str, str]:
+    """What a form says; nothing if it is too long. AccessDeniedError: who sent it does not wait for the answer."""
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_FORM_BYTES:
-            return {}
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_FORM_BYTES:
+                return {}
+    except ClientDisconnect as error:
+        raise AccessDeniedError("the form did not come in whole") from error
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 

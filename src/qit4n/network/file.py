@@ -52,10 +52,11 @@ def read(name: str) -> tuple[str, str]:
         path = Path(name)
         if not path.exists():
             return _example(name)
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise NetworkFileError(f"{name} has {size} bytes; at most {MAX_FILE_BYTES} are read")
-        return path.read_text("utf-8"), name
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise NetworkFileError(f"{name} is too large: at most {MAX_FILE_BYTES} bytes are read")
+        return content.decode("utf-8").replace("\r\n", "\n"), name
     except UnicodeDecodeError as error:
         raise NetworkFileError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except (OSError, ValueError) as error:

@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
+from qit4n.adapters.ownerfile import OwnerFile
 from qit4n.errors import NotReadyError, QitError, UnknownNetworkError
 from qit4n.network.generate import to_yaml
 from qit4n.network.model import Network
 
 NETWORK_FILE = "network.yaml"
+SUPERVISOR = "supervisor.pid"
 FILE_POLL_S = 0.5
+LOOK_S = 0.1
 
 
 def state_root() -> Path:
@@ -83,31 +88,36 @@ async def changed_network(state: Path, known: Network) -> Network:
                     return found
 
 
-def claim(state: Path) -> None:
-    """Write this process down as the supervisor of a state directory.
+@contextlib.contextmanager
+def claimed(state: Path) -> Iterator[None]:
+    """Be the supervisor of a state directory inside the block; the system lets go of it however this process ends.
 
     Raises:
         NotReadyError: another one is at work there.
+        StoreError: the directory cannot be written.
     """
-    if is_running(state):
-        raise NotReadyError(f"a network runs with state {state} already (process {_supervisor(state)}); stop it first")
-    (state / "supervisor.pid").write_text(str(os.getpid()), encoding="ascii")
+    owner = OwnerFile(state / SUPERVISOR)
+    try:
+        if not owner.take():
+            time.sleep(LOOK_S)  # it may be held for a moment by who asks whether a network runs
+            if not owner.take():
+                number = (state / SUPERVISOR).read_text("ascii", "replace")
+                raise NotReadyError(f"a network runs with state {state} already (process {number}); stop it first")
+        yield
+    finally:
+        owner.close()
 
 
 def is_running(state: Path) -> bool:
     """Whether a supervisor is at work in a state directory."""
-    pid = _supervisor(state)
-    if pid is None or pid == os.getpid():
+    try:
+        with (state / SUPERVISOR).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
         return False
-    with contextlib.suppress(OSError):
-        return b"qit" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
-
-
-def _supervisor(state: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int((state / "supervisor.pid").read_text(encoding="ascii"))
-    return None
 
 
 def run_until_stopped(main: Coroutine[Any, Any, None], *, supervised: bool = False) -> None:

@@ -178,6 +178,7 @@ class SiteProcess:
             self._doors.adopt(changed)
             self._begin(group, changed)
             self._agent.adopt(changed)
+            await self._control.adopt(changed)
             log.info("the network file has changed: %s", "; ".join(changes(before, changed).lines()))
 
     def _begin(self, group: asyncio.TaskGroup, network: Network) -> None:

@@ -50,6 +50,13 @@ class ControlledSite:
         """Report, and follow orders or decide; for ever."""
         await first_of(self._report_for_ever(), self._decide_for_ever())
 
+    async def adopt(self, network: Network) -> None:
+        """Follow a changed network file; the versions of tables that a site makes for itself begin anew."""
+        self._network = network
+        if self._control is not None:
+            self._control.adopt(network, await asyncio.to_thread(predictions, network))
+            self.table = ck.RelayTable(version=0, pools=())
+
     def hear(self, peer: str, message: cx.LinkState) -> None:
         """A site tells of its links."""
         self._flood(self._control.receive(peer, message, self._clock.now()) if self._control else [])

@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 from cryptography import x509
+from msgspec.structs import replace
 
 from qit4n.adapters import certificates, tls
 from qit4n.errors import CertificateError, StoreError
@@ -33,6 +34,14 @@ def test_everything_is_made_once_and_then_kept(network, state):
     before = snapshot(state)
     made = certificates.issue_all(network, state)
     assert {one.action for one in made} == {"kept"}
+    assert snapshot(state) == before
+
+
+def test_a_state_directory_is_of_one_network(network, state):
+    """Another one is refused with both names, and nothing is made: keys of the two would be mixed."""
+    before = snapshot(state)
+    with pytest.raises(CertificateError, match=r"of network two-data-centres, not of other: .* --state"):
+        certificates.issue_all(replace(network, name="other"), state)
     assert snapshot(state) == before
 
 

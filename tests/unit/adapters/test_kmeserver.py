@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import logging
+import math
 import os
 import socket
 import ssl
@@ -233,6 +234,27 @@ async def test_only_applications_ask_for_keys(state, who, word):
         status, _, body = parts(await Client(state, client.port, who).say(request()))
     assert status == 401
     assert word in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"), [("nothing", "peer did not return a certificate"), ("of another", "unable to get local issuer")]
+)
+async def test_the_log_says_why_a_handshake_was_refused(state, shown, why, tmp_path, caplog, monkeypatch):
+    """The client of TLS 1.3 sees a closed connection only; many refusals are told in one line."""
+    monkeypatch.setattr(tls.Told, "told_at", -math.inf)
+    monkeypatch.setattr(tls, "TOLD_S", 60.0)
+    async with serving(state) as client:
+        client.context = ssl.create_default_context(cafile=state / "ca" / "ca.pem")
+        if shown == "of another":
+            issue_all(load("two-data-centres"), tmp_path)
+            folder = tmp_path / "applications" / "app-east"
+            client.context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+        with caplog.at_level(logging.WARNING, "qit4n.adapters.tls"):
+            for _ in range(3):
+                with contextlib.suppress(OSError):
+                    assert await client.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "qit4n.adapters.tls"]
+    assert why in line
 
 
 async def test_an_application_of_another_network_is_401(state):

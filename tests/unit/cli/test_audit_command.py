@@ -78,6 +78,20 @@ def test_who_came_to_the_manager_is_shown_and_verified(state):
     assert "row 2" in access_of(state).fault
 
 
+@pytest.mark.parametrize("name", ["[/b]x", "[red]x", ":smile:", "a\x1b[2J\rb", "x" * 64])
+def test_a_name_that_a_stranger_says_is_text_and_no_line_is_cut_for_a_pipe(state, name, monkeypatch):
+    """Who tries to log in says any name: it neither ends the command, nor writes to the terminal but what is seen."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with closing(AccessTrail(state, session_key(state))) as trail:
+        trail.append(AccessEvent(at=0.0, step="refused", name=name, source="192.0.2.1", session="5e551011" * 2))
+    told = run(state, "access")
+    (line,) = [line for line in told.splitlines() if "refused" in line]
+    assert name.replace("\x1b", "?").replace("\r", "?") in line
+    assert "1970-01-01 00:00:00.000" in line
+    assert "5e551011" * 2 in line
+    assert "\x1b" not in told
+
+
 def test_a_changed_row_is_named_with_its_site_and_exit_code_13(state):
     """The first broken row, in the sentence; other sites can still be checked by name."""
     touch(state, "UPDATE audit SET body = replace(body, '256', '512') WHERE number = 2")

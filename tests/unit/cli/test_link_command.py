@@ -28,6 +28,12 @@ def test_a_plot_is_a_picture_and_a_table(tmp_path, ending):
     assert str(file) in output
 
 
+def test_a_picture_of_no_kind_is_refused_before_anything_is_computed(tmp_path):
+    """By the end of its name."""
+    with pytest.raises(NetworkFileError, match=r"link.txt: its name ends in .png or .svg"):
+        run(link.app, "plot", "--out", tmp_path / "link.txt")
+
+
 def test_a_plot_as_json_stays_below_its_bound():
     """Every rate is at most the bound of its kind at that distance; the arrays fit together."""
     found = json.loads(run(link.app, "plot", "--protocols", "decoy-bb84,tf-npp", "--to-km", 300, "--json"))
@@ -167,5 +173,8 @@ def test_what_is_no_station_or_time_is_told():
     """Both messages show how to write it."""
     with pytest.raises(NetworkFileError, match="NAME:LATITUDE:LONGITUDE"):
         run(satellite.app, "pass", "--station", "Vienna")
+    for place in ("999:0", "48:181", "nan:16", "48:inf"):
+        with pytest.raises(NetworkFileError, match="NAME:LATITUDE:LONGITUDE in degrees"):
+            run(satellite.app, "pass", "--station", f"Vienna:{place}")
     with pytest.raises(NetworkFileError, match="2026-03-20T18:00:00Z"):
         run(satellite.app, "pass", "--starts", "tomorrow")

@@ -4,7 +4,9 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from qit4n.cli.status import _ways, screen, sites_table, tables
+from qit4n.cli import status as command
+from qit4n.cli.status import _ways, sites_table, tables
+from qit4n.cli.tabletext import screen
 from qit4n.dashboard.tables import paths_text
 from qit4n.network.file import load
 from qit4n.refpoints import mc
@@ -108,6 +110,22 @@ def test_a_pipe_is_as_wide_as_it_takes(metro, monkeypatch):
     assert len([line for line in lines(metro, screen().width) if "xor-at-destination" in line and "west" in line]) == 1
     monkeypatch.setenv("COLUMNS", "90")
     assert screen().width == 90
+
+
+def test_a_program_that_watches_gets_one_status_after_the_other(metro, monkeypatch, capsys):
+    """In a pipe there is no screen to keep up to date: it got nothing until the end."""
+    seen = []
+
+    def sleep(_):
+        seen.append(capsys.readouterr().out)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "status_now", lambda _: metro)
+    monkeypatch.setattr(command.time, "sleep", sleep)
+    with pytest.raises(KeyboardInterrupt):
+        command.status(watch=True)
+    assert all("south-west" in one for one in seen)
 
 
 def test_paths_that_share_a_duct_say_so():

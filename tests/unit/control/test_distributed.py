@@ -98,3 +98,25 @@ def test_a_process_that_has_started_again_counts_anew(restart):
     assert one.receive("B", msgspec.structs.replace(first, number=9), 0.0)
     again = msgspec.structs.replace(first.report, started_at=50.0 if restart else 0.0)
     assert bool(one.receive("B", msgspec.structs.replace(first, report=again), 0.0)) is restart
+
+
+def test_a_changed_file_is_followed_at_once_with_what_was_heard():
+    """E's only link goes and one to A comes: before anybody tells news, A has its old paths and none to E."""
+    flooded = Flooded()
+    flooded.round()
+    one, before = flooded.sites["A"], flooded.paths("A")
+    changed = network_of("AB", "BC", "CD", "DA", "EA")
+    one.adopt(changed, {link.id: Prediction(RATE, 0.01) for link in changed.links})
+    after = flooded.paths("A")
+    assert before["E"]
+    assert not after["E"]
+    assert {name: paths for name, paths in after.items() if name != "E"} == {
+        name: paths for name, paths in before.items() if name != "E"
+    }
+    (_, news), *_ = SiteControl(changed, "E", {}).tell(
+        msgspec.structs.replace(report(changed, "E", {}), started_at=1.0), flooded.now
+    )
+    one.receive("E", news, flooded.now)
+    one.tell(report(changed, "A", {}), flooded.now + 0.5)
+    assert flooded.paths("A")["E"] == (("A", "E"),)
+    assert {to for to, _ in one.tell(report(changed, "A", {}), flooded.now + 1)} == {"B", "D", "E"}

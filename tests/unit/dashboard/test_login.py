@@ -101,3 +101,40 @@ async def test_the_coasts_are_sent_once_and_pages_are_never_kept(browser):
     assert (await browser.get("/")).headers["cache-control"] == "no-store"
     await browser.post("/logout")
     assert (await browser.get("/land.json?view=map", headers=kept)).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/_nicegui/nothing", "/loginpage", "/login/", "/logout/x", "/static/x"])
+async def test_only_the_form_is_for_strangers(browser, path):
+    """Nothing is drawn for them, or kept in memory, and files are not told from no files."""
+    assert (await browser.get(path)).headers["location"].startswith("/login?to=")
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+async def test_no_page_of_another_site_logs_anybody_in_or_out(browser, manager, path):
+    """Also one at another port of the same machine, to which a browser sends the cookie."""
+    await log_in(browser, FIRST)
+    data = {"name": "ann", "password": FIRST}
+    for site in ("cross-site", "same-site"):
+        refused = await browser.post(path, data=data, headers={"Sec-Fetch-Site": site})
+        assert refused.status_code == 403
+    assert (await browser.get("/")).text == "the page"
+    assert (await browser.post(path, data=data, headers={"Sec-Fetch-Site": "same-origin"})).status_code == 303
+
+
+async def test_who_leaves_in_the_middle_of_the_form_has_not_tried(manager):
+    """No attempt is counted, and the log has no trace of calls."""
+    application = FastAPI()
+    guard(application, manager)
+    application.add_middleware(SessionMiddleware, secret_key=system_entropy(32).hex())
+    told = []
+    scope = {"type": "http", "method": "POST", "path": "/login", "raw_path": b"/login", "query_string": b""}
+    scope |= {"headers": [], "scheme": "https", "server": ("manager", 443), "client": ("192.0.2.1", 1), "root_path": ""}
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        told.append(message)
+
+    await application(scope, receive, send)
+    assert told[0]["status"] == 401

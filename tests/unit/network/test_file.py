@@ -179,11 +179,12 @@ def test_a_value_that_cannot_be_read_is_one_problem():
 
 
 def test_files_that_are_too_large_are_refused(tmp_path):
-    """The size is looked at before the text is."""
+    """Before the text is looked at; also one that never ends."""
     path = tmp_path / "large.yaml"
     path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
-    with pytest.raises(NetworkFileError, match="at most 4194304 are read"):
-        load(str(path))
+    for name in (path, "/dev/zero"):
+        with pytest.raises(NetworkFileError, match="at most 4194304 bytes are read"):
+            load(str(name))
     path.write_text("#" * 1000 + "\n" + GOOD)
     assert load(str(path)).name == "small"
 

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from starlette.responses import PlainTextResponse
 
+from qit4n.adapters import managerserver
 from qit4n.adapters.accesstrail import access_trail, events_of
 from qit4n.adapters.accounts import PASSWORDS, make_accounts
 from qit4n.adapters.certificates import issue_all, revoke
@@ -109,6 +110,27 @@ async def test_an_operator_is_answered_by_certificate_or_password_nobody_else(as
         assert refused.status_code == 401
         assert "operator" in refused.text or "password" in refused.text
         assert refused.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: x\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+        b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n",
+    ],
+)
+async def test_a_request_that_does_not_come_in_is_not_waited_for(manager, state, monkeypatch, sent):
+    """Nothing, half a head, half a body, and half a second request: a stranger does not hold a connection with it."""
+    monkeypatch.setattr(managerserver, "REQUEST_S", 0.3)
+    context = ssl.create_default_context(cafile=state / "ca" / "ca.pem")
+    reader, writer = await asyncio.open_connection("127.0.0.1", manager.network.manager_port(), ssl=context)
+    writer.write(sent)
+    async with asyncio.timeout(20):  # what ends the connection without the limit is uvicorn's rest of 5 s, if anything
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+    writer.close()
 
 
 async def test_guesses_at_the_same_moment_are_counted_each(ask, state):

@@ -95,7 +95,7 @@ def register(manager: Manager) -> None:
         words, rings = await asyncio.to_thread(_clashes, desk)
         graph = await asyncio.to_thread(_graph, desk, WORD, word)
         with frame(manager, "Terms", "/standards"):
-            _top("/terms", GRAPH, folder)
+            _top("/terms", f"{GRAPH} A term that is looked up is shown with all terms that use it.", folder)
             Live(word_form(desk, word))
             if word:
                 Live(definitions(desk, word), classes="panel")
