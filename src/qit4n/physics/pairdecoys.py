@@ -7,8 +7,9 @@ Communications 5, 3732 (2014), arXiv:1307.1081; in the form solved exactly, Zhan
 
 Pairs of single photons have the same states in either basis, their bits being random, so each of their events falls on
 the bases as these are chosen: how many the test basis has follows from those of the key basis, whose counts are less
-noisy (Zhou, Yu, Wang, PRA 93, 042324 (2016), use that the yields are equal). Proved for blocks that end after so many
-pulses or events. Where they end with the n-th key bit, intensities stay at random given the bases; from basis to basis
+noisy (Zhou, Yu, Wang, PRA 93, 042324 (2016), use that the yields are equal). Proved for choices told at the end of
+blocks of so many pulses or events; a live link tells them before (docs/decisions/0008). Where blocks end with the
+n-th key bit, intensities stay at random given the bases; from basis to basis
 the bounds then hold where all events are of single photons (exact tails, a test), and are not proved for others.
 
 Length: that of Curty et al. 2014, with the events of both Bell states in one key (the outcome is public, and the phase

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -229,11 +230,12 @@ class Attack:
 
 
 @pytest.mark.parametrize("yields", [[0.1, 0.3, 0.5, 0.0], [0.01, 0.3, 0.0]])
-def test_a_relay_that_counts_photons_is_found_out(yields):
+def test_a_relay_that_counts_photons_is_found_out(yields, monkeypatch):
     """If each bound may fail in one of five blocks, pairs and phase errors do in fewer; in large ones, not by far.
 
     Three photons never click and two never err, so no slack of the estimates hides a mistake.
     """
+    monkeypatch.setattr(sendingornot, "TOLD", 1.0)  # this relay does not look at choices
     own = Choices(signal=0.6, decoy=0.2, key=0.6, sending=0.35, slice_rad=1.5)
     dice, epsilon = np.random.default_rng(5), 0.2
     terms = {"epsilon_secrecy": 3.0 * math.sqrt(sendingornot.BOUNDS * epsilon), "epsilon_correctness": 0.1}
@@ -265,8 +267,10 @@ def test_the_parts_of_secrecy_add_up(monkeypatch):
     (weak, _), (strong, _) = counts.weak, counts.strong
     counts = replace(counts, weak=(weak, 1.01 * weak), strong=(strong, 1.01 * strong))
     found = finite_key(counts, CHOICES, leaked_bits=1000.0, **EPSILONS)
+    (told, times), *_ = Counter(paid.values()).most_common()
     tails = min(paid.values()) * (counts.zeros + counts.ones + 1.0) ** 2
-    failure = sum(paid.values()) - min(paid.values()) + tails
+    failure = sum(paid.values()) - min(paid.values()) + tails + times * told * (sendingornot.TOLD - 1.0)
+    assert (len(paid), times) == (sendingornot.BOUNDS, 10)
     entropy = found.single_photon_bound * (1.0 - float(binary_entropy(found.phase_error_bound))) - 1000.0
     left = 0.5 * 2.0 ** (-0.5 * (entropy - math.log2(2.0 / EPSILONS["epsilon_correctness"]) - found.length_bits))
     assert 0.9 * secrecy < 2.0 * math.sqrt(failure) + left <= secrecy * (1.0 + 1e-9)
