@@ -26,6 +26,7 @@ static bool supported(const char *level) {
 }  // namespace qit
 
 NB_MODULE(LEVEL, module) {
+    nanobind::set_leak_warnings(false);  // processes end with what they hold; it would stand in the logs of sites
     module.def("supported", &qit::supported, "level"_a);
     qit::bind_cascade(module);
     qit::bind_sift(module);

@@ -34,6 +34,7 @@ def test_sites_take_a_changed_file(start, three_sites):
     three_sites.write_text(text.replace("{id: bc, ends: [b, c]", "{id: ac, ends: [a, c]"), "utf-8")
     applied = network.qit("apply", three_sites, "--yes", timeout=120)
     assert applied.returncode == 0, applied.stderr
+    assert len({network.status()["file"], *(site["file"] for site in network.status()["sites"])}) == 1
     given, deadline = 0, time.monotonic() + 90
     while given < 3 * pool_bits:
         try:

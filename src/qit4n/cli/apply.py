@@ -12,7 +12,7 @@ from rich.console import Console
 from qit4n.adapters.certificates import issue_all, revoke
 from qit4n.coordination.reading import load_for
 from qit4n.errors import NotReadyError, PeerUnreachableError, ProtocolError
-from qit4n.network.changes import Changes, changes, pinned
+from qit4n.network.changes import Changes, changes, digest, pinned
 from qit4n.network.file import load
 from qit4n.network.model import Network
 from qit4n.node.processes import is_running, network_of, state_directory, write_network
@@ -67,12 +67,11 @@ def _apply(after: Network, found: Changes, state: Path) -> float:
 
 
 def _is_applied(network: Network, state: Path) -> bool:
-    """Whether the controller has the file, and every site of it has reported with all of its links."""
+    """Whether controller and all sites have the file."""
     try:
         status = asyncio.run(ask_status(network, state))
     except (PeerUnreachableError, ProtocolError):  # the controller starts anew
         return False
-    sites, links = {site.id for site in network.sites}, {link.id for link in network.links}
-    up = {site.site for site in status.sites if site.up}
-    known = {link.link for link in status.links if link.blocks or link.state != "down"}
-    return sites == up == {site.site for site in status.sites} and links == known
+    return {status.file, *(site.file for site in status.sites if site.up)} == {digest(network)} and all(
+        site.up for site in status.sites
+    )

@@ -16,6 +16,7 @@ from qit4n.control.reservations import Calendar
 from qit4n.control.switching import SwitchControl
 from qit4n.control.topology import Topology, of_reports
 from qit4n.errors import ProtocolError, ReservationError
+from qit4n.network.changes import digest
 from qit4n.network.model import Link, Network
 from qit4n.refpoints import ck, kq2, mc
 from qit4n.refpoints.kq1 import LinkAccount
@@ -48,6 +49,7 @@ class Controller:
         self._reign = Reign(epoch, PATIENCE_S + PATIENCE_S_PER_DEMAND * len(network.demands))
         self.calendar = Calendar(network, reservations)
         self._network = network
+        self._file = digest(network)
         self._predictions = predictions
         self._reports: dict[str, ck.SiteReport] = {}
         self._heard: dict[str, float] = {}
@@ -125,6 +127,7 @@ class Controller:
         return mc.NetworkStatus(
             network=self._network.name,
             at=now,
+            file=self._file,
             sites=tuple(self._site_status(site.id, now) for site in self._network.sites),
             links=tuple(self._link_status(link, now) for link in self._network.links),
             pools=tuple(self._pool_status(pool) for pool in self._orders.plans),
@@ -205,6 +208,7 @@ class Controller:
             replica=report.replica,
             standbys=report.standbys,
             entropy=report.entropy,
+            file=report.file,
         )
 
     def _manager_status(self, now: float) -> mc.ManagerStatus:

@@ -3,10 +3,12 @@
 Every difference is listed or refused, but those of ports: a running network keeps its own (:func:`pinned`).
 """
 
+import hashlib
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 from msgspec import structs
 
 from qit4n.errors import NetworkFileError
@@ -91,6 +93,11 @@ def changes(before: Network, after: Network) -> Changes:
         ),
         texts=tuple(name for name in ("title", "notes", "standards") if getattr(before, name) != getattr(after, name)),
     )
+
+
+def digest(network: Network) -> str:
+    """Which file this is: equal for equal networks, however they are written down (SHA-256, the first 16 digits)."""
+    return hashlib.sha256(msgspec.json.encode(network, order="deterministic")).hexdigest()[:16]
 
 
 def needs_start(before: Network, after: Network, site: str) -> bool:

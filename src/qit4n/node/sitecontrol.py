@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from qit4n.adapters import tls
 from qit4n.adapters.credentials import Credentials
 from qit4n.adapters.frames import Frames, Hello
 from qit4n.adapters.system import SystemClock
 from qit4n.control.distributed import Sent, SiteControl
 from qit4n.errors import QitError
+from qit4n.network.changes import digest
 from qit4n.network.model import Network
 from qit4n.node.controller import predictions
 from qit4n.node.peers import Peer, connect
@@ -38,7 +41,7 @@ class ControlledSite:
     ) -> None:
         """``report`` tells of the site now, ``obey`` follows a table, ``cut`` hears which links are cut."""
         self.table = ck.RelayTable(version=0, pools=())
-        self._network = network
+        self._network, self._file = network, digest(network)
         self._credentials = credentials
         self._peers = peers
         self._report, self._follow, self._cut = report, obey, cut
@@ -52,10 +55,10 @@ class ControlledSite:
 
     async def adopt(self, network: Network) -> None:
         """Follow a changed network file; the versions of tables that a site makes for itself begin anew."""
-        self._network = network
         if self._control is not None:
             self._control.adopt(network, await asyncio.to_thread(predictions, network))
             self.table = ck.RelayTable(version=0, pools=())
+        self._network, self._file = network, digest(network)
 
     def hear(self, peer: str, message: cx.LinkState) -> None:
         """A site tells of its links."""
@@ -84,7 +87,7 @@ class ControlledSite:
 
     async def _send_reports(self, frames: Frames[Message]) -> None:
         while True:
-            await frames.send(self._report())
+            await frames.send(msgspec.structs.replace(self._report(), file=self._file))
             await asyncio.sleep(REPORT_S)
 
     async def _take_orders(self, frames: Frames[Message]) -> None:

@@ -101,7 +101,10 @@ class EntropyReport(Message, frozen=True, kw_only=True):
 
 
 class SiteReport(Message, frozen=True, kw_only=True):
-    """What a site tells the controller every second; ``follows`` is epoch and version of its table."""
+    """What a site tells the controller every second.
+
+    ``follows`` is epoch and version of its table, ``file`` the digest of its network file.
+    """
 
     site: str
     pid: int
@@ -120,6 +123,7 @@ class SiteReport(Message, frozen=True, kw_only=True):
     cut_links: tuple[str, ...] = ()
     supply: tuple[SupplyReport, ...] = ()
     entropy: EntropyReport | None = None
+    file: str = ""
 
 
 class PoolOrder(Message, frozen=True, kw_only=True):

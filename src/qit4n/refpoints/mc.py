@@ -161,7 +161,7 @@ class SiteStatus(Message, frozen=True, kw_only=True):
     """A site process; ``up`` is False when it has not reported for some seconds.
 
     ``replica`` is the number of the one that serves, 0 if there are no others; ``standbys`` is how many stand by.
-    ``entropy`` is None where random bytes are the operating system's alone.
+    ``entropy`` is None where random bytes are the operating system's alone, ``file`` the digest of its network file.
     """
 
     site: str
@@ -174,6 +174,7 @@ class SiteStatus(Message, frozen=True, kw_only=True):
     replica: int = 0
     standbys: int = 0
     entropy: EntropyReport | None = None
+    file: str = ""
 
 
 class NeighbourStatus(Message, frozen=True, kw_only=True):
@@ -193,7 +194,7 @@ class SwitchStatus(Message, frozen=True, kw_only=True):
 
 
 class NetworkStatus(Message, frozen=True, kw_only=True):
-    """Answer to :class:`AskStatus` and :class:`ManagerReport`."""
+    """Answer to :class:`AskStatus` and :class:`ManagerReport`; ``file`` is the digest of the controller's file."""
 
     network: str
     at: float
@@ -207,6 +208,7 @@ class NetworkStatus(Message, frozen=True, kw_only=True):
     neighbours: tuple[NeighbourStatus, ...] = ()
     switches: tuple[SwitchStatus, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
+    file: str = ""
 
 
 class CutFibre(Message, frozen=True, kw_only=True):

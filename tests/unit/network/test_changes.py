@@ -7,12 +7,13 @@ import pytest
 from msgspec.structs import fields, replace
 
 from qit4n.errors import NetworkFileError
-from qit4n.network.changes import changes, driven, pinned
+from qit4n.network.changes import changes, digest, driven, pinned
 from qit4n.network.file import load
 from qit4n.network.medium import Beam, Emulation, Neighbour, Orbit, Part, SecondOrbit, Shared
 from qit4n.network.model import Application, Demand, Eavesdropper, Limits, Network, Site
 from qit4n.network.qrng import QRNG
 from qit4n.network.telemetry import Telemetry
+from qit4n.node.processes import network_of, write_network
 
 
 @pytest.fixture(scope="module")
@@ -165,12 +166,22 @@ def test_each_difference_between_two_files_is_listed_or_refused():
     for network in (*map(load, EVERYTHING), rare()):
         for what, after in varied(network, seen):
             assert after != network, what
+            assert digest(after) != digest(network), what
             try:
                 found = changes(network, after)
             except NetworkFileError:
                 continue
             assert found.lines(), f"{network.name}: {what}"
     assert seen == parts_of(Network, set())
+
+
+def test_a_file_has_the_same_digest_however_it_is_written(tmp_path):
+    """Names of modules in another order, and the file of a state directory read again, change nothing."""
+    for network in map(load, EVERYTHING):
+        again = replace(network, modules=dict(reversed(network.modules.items())))
+        assert digest(network) == digest(again)
+        write_network(network, tmp_path)
+        assert digest(network_of(tmp_path)) == digest(network)
 
 
 def rare():
