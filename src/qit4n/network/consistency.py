@@ -212,12 +212,21 @@ def _modules(network: Network) -> Iterator[Finding]:
         if module.protocol == "twin-field" and module.key_intensity >= signal:
             what = f"pulses of the key basis ({module.key_intensity:g}) are not weaker than signals ({signal:g})"
             yield Finding(("modules", name, "key_intensity"), what, "usual is 0.03", (("modules", name),))
-        if module.protocol == "sns-twin-field" and module.block_bits > MOST_PAIRED:
-            what = f"the pairs of {module.block_bits} clicks do not travel in one message"
-            yield Finding(("modules", name, "block_bits"), what, f"at most {MOST_PAIRED}", (("modules", name),))
+        if module.protocol == "sns-twin-field":
+            yield from _pairable(name, module)
+
+
+def _pairable(name: str, module: Module) -> Iterator[Finding]:
+    if module.block_bits > MOST_PAIRED:
+        what = f"the pairs of {module.block_bits} clicks do not travel in one message"
+        yield Finding(("modules", name, "block_bits"), what, f"at most {MOST_PAIRED}", (("modules", name),))
+    if module.signal_intensity > MOST_SLICED:
+        what = f"phases of signals of {module.signal_intensity:g} photons, drawn from 32, are not random enough"
+        yield Finding(("modules", name, "signal_intensity"), what, f"at most {MOST_SLICED:g}", (("modules", name),))
 
 
 MOST_PAIRED = 25_000_000
+MOST_SLICED = 1.0  # photons: with 32 phases a pulse differs from one of random phase by the chance of 32 photons, 1e-36
 NOT_MODELLED = {
     "bbm92": ("dead_time_s", "afterpulse_probability"),
     "mdi": ("afterpulse_probability",),

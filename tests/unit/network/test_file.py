@@ -103,6 +103,13 @@ def test_a_good_file_has_no_problems_and_keeps_its_figures():
         ),
         (
             "1e8}",
+            "1e8, protocol: sns-twin-field, signal_intensity: 1.5}",
+            (7, "modules.m.signal_intensity"),
+            "not random enough",
+            "at most 1",
+        ),
+        (
+            "1e8}",
             "1e8, protocol: sns-twin-field, dead_time_s: 1e-6}",
             (7, "modules.m.dead_time_s"),
             "without dead time",
