@@ -160,7 +160,7 @@ def test_only_emulated_fibre_of_the_network_is_cut(start, three_sites):
     """A link that does not exist is refused with the names of those that do; one that does is down."""
     network = start(three_sites)
     refused = network.qit("fault", "cut", "nowhere")
-    assert refused.returncode == 3
+    assert refused.returncode == 4
     assert "its links: ab, bc" in refused.stderr
     assert network.qit("fault", "cut", "ab").returncode == 0
     assert network.qit("fault", "list").stdout.strip() == "ab"

@@ -85,6 +85,7 @@ def issue_all(
     store_keys = [state / "sites" / site.id / "store.key" for site in network.sites]
     for file in store_keys:
         require_store_key(file)
+    _require_own(network, state)
     authority_made, certificate, key = _authority(network, state / "ca")
     made, holders = [authority_made], _holders(network, state)
     names = {holder.id for holder in holders}
@@ -145,6 +146,21 @@ def _holders(network: Network, state: Path) -> list[_Holder]:
     return [*sites, controller, manager, operator, *applications]
 
 
+def _require_own(network: Network, state: Path) -> None:
+    """The state directory is not another network's, whose certificates and keys would be mixed with this one's."""
+    file = state / "controller" / "cert.pem"
+    if not file.is_file():
+        return
+    names = read_certificate(file).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    if identity_uri(network.name, "controller", network.name) not in uris:
+        whose = ", ".join(uri.rpartition(":")[2] for uri in uris)
+        raise CertificateError(
+            f"{state} holds certificates of network {whose}, not of {network.name}: "
+            "a state directory is of one network; give another one with --state"
+        )
+
+
 def identity_uri(network: str, role: str, holder: str) -> str:
     """The URI that names the holder of a certificate."""
     return f"urn:qit4n:{network}:{role}:{holder}"
@@ -162,12 +178,6 @@ def _authority(network: Network, directory: Path) -> tuple[Made, x509.Certificat
         write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
         return Made(certificate_file, "made", certificate.not_valid_after_utc), certificate, key
     certificate, key = read_certificate(certificate_file), _read_key(key_file)
-    if certificate.subject != _authority_name(network):
-        whose = certificate.subject.rfc4514_string().removeprefix("CN=qit4n ")
-        raise CertificateError(
-            f"{certificate_file} is the authority of network {whose}, not of {network.name}: "
-            "a state directory is of one network; give another one with --state"
-        )
     if certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
         raise CertificateError(
             f"{certificate_file} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; stop the network, move "
@@ -178,13 +188,9 @@ def _authority(network: Network, directory: Path) -> tuple[Made, x509.Certificat
     return Made(certificate_file, "kept", certificate.not_valid_after_utc), certificate, key
 
 
-def _authority_name(network: Network) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"qit4n {network.name}"[:64])])
-
-
 def _authority_certificate(network: Network, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
-    name = _authority_name(network)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"qit4n {network.name}"[:64])])
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,

@@ -229,7 +229,9 @@ def switches_table(report: mc.NetworkStatus) -> Table:
 
 def streams_table(report: mc.NetworkStatus) -> Table:
     """Key streams (ETSI GS QKD 004): whose ends are open, and how many chunks they have had."""
-    table = _table("Key streams", ("Key_stream_ID", "applications"))
+    table = _table("Key streams", ())
+    table.add_column("Key_stream_ID", no_wrap=True)  # to be copied
+    table.add_column("applications", overflow="fold")
     for name in ("open ends", "chunks", "bytes each"):
         table.add_column(name, justify="right")
     for stream in report.streams:

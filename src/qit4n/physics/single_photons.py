@@ -13,22 +13,23 @@ QIC 4, 325 (2004), recalled). Pulses of none or one have a state that does not d
 as those of a source of pairs (Koashi and Preskill, PRL 90, 057902 (2003)) with the length of :mod:`.bbm92`.
 
 - Tagged pulses of which both ends choose the key basis come with chance ``p <= p_K^2 B^2 g2 / 2`` each, whatever
-  happens on the way. For any s fixed beforehand ``exp(s M - t ln(1 + p (e^s - 1)))``, M of the first t pulses, never
-  grows in the mean, so by Ville's inequality it stays below ``1/eps`` at all times, but with chance eps. So a block may
-  end when it has bits enough, and who saw the photon numbers may have chosen when:
-  ``M <= [t ln(1 + p (e^s - 1)) + ln(K/eps)] / s``, the least over K values of s. Likewise of the test basis.
-- n key bits and k test bits at least are then untagged, and the test errors of the untagged are at most x, those seen.
-  Which of the untagged are of the test is random, so but with chance eps their errors number at most U(x) (n + k)/k, U
-  being Chernoff's bound on a mean, which holds for draws without replacement (Hoeffding, J. Am. Stat. Assoc. 58, 13
-  (1963), section 6). Phase error: ``e <= U/k + (U - x)/n``.
+  happens on the way. For any s fixed beforehand ``exp(s M - t ln(1 + p (e^s - 1)))``, M of t pulses, never grows in
+  the mean, so by Ville's inequality it stays below ``1/eps`` at all times, but with chance eps. So a block may end when
+  it has bits enough, and who saw the photon numbers may have chosen when; begin it may at any slot, also at one of
+  which photons are known to be under way, as it holds for each of 2^63 slots:
+  ``M <= [t ln(1 + p (e^s - 1)) + ln(2^63 K/eps)] / s``, the least over K values of s. n key bits at least are untagged.
+- An untagged bit that would be wrong in the test basis is tested with the chance ``q = p_T^2 / (p_K^2 + p_T^2)``,
+  whatever came before: nothing of its basis is known until its click is told. W of them, of which x are seen, make
+  ``exp(-s x) / (1 - q (1 - e^-s))^W`` such a process, too, so at all times
+  ``W <= [s x + ln(K/eps)] / -ln[1 - q (1 - e^-s)]``, which grows by more than x does: those seen of tagged bits do no
+  harm. Phase error: ``e <= (W - x)/n``.
 - ``l = n [1 - h(e)] - leak - log2(2/eps_cor) - 2 log2(1/eps_sec)``. Tagged bits cost no more than themselves: to tell
-  her which they are, and all of them, leaves the entropy of the untagged. Secrecy: ``eps_sec/8`` for either number of
+  her which they are, and all of them, leaves the entropy of the untagged. Secrecy: ``eps_sec/4`` for the number of
   tagged, twice the smoothing ``eps_sec/8`` by the root of the chance that e is wrong, half for the hashing (Tomamichel,
   Lim, Gisin, Renner, Nature Communications 3, 634 (2012), recalled).
 
 Morrison et al., Nature Communications 14, 3573 (2023), and Pousa, Oi, Jeffers, arXiv:2405.19963, use Chernoff's bound
-for such sources too (abstracts read). As with every BB84 here, key and test bits must be a random choice of which
-nothing is known while the photons are under way; and when a block ends, nothing of the pulses of the next one.
+for such sources too (abstracts read). Assumed of the receiver: whether it clicks does not depend on its basis.
 """
 
 import math
@@ -39,7 +40,6 @@ import numpy as np
 from qit4n.physics import rates
 from qit4n.physics.decoy_bb84 import BB84
 from qit4n.physics.finite_key import Counts, FiniteKey, Proof
-from qit4n.physics.pairdecoys import chernoff_upper
 from qit4n.physics.rates import Array, binary_entropy
 
 TAGGED_2012 = Proof(
@@ -51,10 +51,11 @@ TAGGED_2012 = Proof(
     parts=8,
     factor=2,
     shift=3.0,
-    concentration="an exponential supermartingale of the tagged pulses; Chernoff's bound of random sampling without "
-    "replacement to the phase",
+    concentration="exponential supermartingales of tagged pulses and of errors (Ville)",
 )
 SLOPES = tuple(2.0 ** (2 - k) for k in range(26))
+STARTS = 2.0**63
+"""Slots at which a block may begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,11 +132,12 @@ class SinglePhotonBB84(BB84):
             epsilon_correctness: chance that the two keys differ unnoticed.
         """
         epsilon = epsilon_secrecy / TAGGED_2012.parts
-        key, test = (
-            max(0.0, basis.total - self._tagged_upper(counts.pulses, epsilon, key=key))
-            for basis, key in ((counts.key, True), (counts.test, False))
-        )
-        phase = phase_error_upper(key, test, counts.test.errors, epsilon**2)
+        tested, kept = self.matching_bases(key=False), self.matching_bases(key=True)
+        tagged = successes_upper(counts.pulses, kept * self.source.several, 2.0 * epsilon / STARTS)
+        key, seen = max(0.0, counts.key.total - tagged), counts.test.errors
+        phase = 0.5
+        if key > 0.0:
+            phase = min(0.5, (errors_upper(seen, tested / (tested + kept), epsilon**2) - seen) / key)
         length = (
             key * (1.0 - float(binary_entropy(phase)))
             - leaked_bits
@@ -149,9 +151,6 @@ class SinglePhotonBB84(BB84):
             single_photon_bound=key,
             phase_error_bound=phase,
         )
-
-    def _tagged_upper(self, pulses: float, epsilon: float, *, key: bool) -> float:
-        return successes_upper(pulses, self.matching_bases(key=key) * self.source.several, epsilon)
 
 
 def asymptotic_rate(link: SinglePhotonBB84, *, reconciliation_efficiency: float) -> float:
@@ -178,16 +177,10 @@ def successes_upper(trials: float, chance: float, epsilon: float) -> float:
     return min((trials * math.log1p(chance * math.expm1(slope)) + cost) / slope for slope in SLOPES)
 
 
-def phase_error_upper(key_bits: float, test_bits: float, errors: float, epsilon: float) -> float:
-    """Error rate of key bits, had they been tested, exceeded with probability at most ``epsilon``; at most one half.
+def errors_upper(seen: float, share: float, epsilon: float) -> float:
+    """All errors, of which each had the chance ``share`` to be seen, whatever came before.
 
-    Args:
-        key_bits: n, or less of them.
-        test_bits: k, or less of them; they are a random choice among all.
-        errors: x of the test bits, or more of them.
-        epsilon: see above.
+    Exceeded at any time, whoever chooses it, with probability at most ``epsilon``.
     """
-    if key_bits <= 0.0 or test_bits <= 0.0:
-        return 0.5
-    most = chernoff_upper(errors, epsilon)
-    return min(0.5, most / test_bits + (most - errors) / key_bits)
+    cost = math.log(len(SLOPES) / epsilon)
+    return min((slope * seen + cost) / -math.log1p(share * math.expm1(-slope)) for slope in SLOPES)
